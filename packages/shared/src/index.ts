@@ -1,1 +1,3 @@
 export * from './interface-document.ts';
+export * from './permissions.ts';
+export * from './wire.ts';
