@@ -10,6 +10,7 @@ import { withDatabase } from '@inorder/db';
 import pg from 'pg';
 import {
   createServiceHost,
+  HOST_VARIABLE,
   type PostgresService,
   type RedisService,
   type ServiceHost,
