@@ -188,7 +188,10 @@ function refusalOf(command: PlanCommand, snapshot: PlanSnapshot, items: readonly
     case 'PAUSE':
       return snapshot.paused ? 'ALREADY_PAUSED' : null;
     case 'RESUME':
-      return snapshot.paused || snapshot.heldFor !== null ? null : 'NOT_PAUSED';
+      // An unknown outcome is resolved, not resumed.
+      return snapshot.paused || (snapshot.heldFor !== null && snapshot.heldFor !== 'UNKNOWN_OUTCOME')
+        ? null
+        : 'NOT_PAUSED';
     case 'RESOLVE_UNKNOWN':
       return snapshot.heldFor === 'UNKNOWN_OUTCOME' ? null : 'NO_UNKNOWN_OUTCOME';
     case 'SKIP':

@@ -1,0 +1,75 @@
+/** A lane as its new owner finds it in Postgres (G9: hydrate only after the lease is committed). */
+import type { ErrorCode } from '../codes.ts';
+import { type Epoch, type InterfaceId, nextSequenceNo, type SequenceNo } from '../ids.ts';
+import { advance, withOutcomes } from './advance.ts';
+import type { HoldReason } from './explain.ts';
+import type { Decision, HeadTries, LanePolicy, LaneState, Outcome, ReplayOrder } from './state.ts';
+import { emptyWindow, windowGet } from './window.ts';
+
+export interface LaneRecord {
+  readonly interfaceId: InterfaceId;
+  readonly epoch: Epoch;
+  readonly policy: LanePolicy;
+  readonly enabled: boolean;
+  readonly checkpoint: SequenceNo;
+  readonly granted: SequenceNo;
+  readonly highWater: SequenceNo;
+  readonly failedRun: number;
+  readonly failedRunCode: ErrorCode | null;
+  readonly heldFor: HoldReason | null;
+  readonly paused: { readonly by: string; readonly sinceAt: number } | null;
+  readonly outcomes: readonly { readonly sequenceNo: SequenceNo; readonly outcome: Outcome }[];
+  /** True when more outcomes stand beyond those given. */
+  readonly more: boolean;
+  /** What the attempts of the head say; NO_TRIES where there are none. */
+  readonly headTries: HeadTries;
+  readonly replays: readonly ReplayOrder[];
+}
+
+/**
+ * Opens a lane. `clean` = its former owner gave the shard back with nothing under way; otherwise the head may have been
+ * sent (G8): under `resend` it goes out marked possible duplicate, under `hold` the lane holds if it was granted.
+ */
+export function openLane(record: LaneRecord, clean: boolean, nowAt: number): Decision {
+  const head = nextSequenceNo(record.checkpoint);
+  const base: LaneState = {
+    interfaceId: record.interfaceId,
+    epoch: record.epoch,
+    policy: record.policy,
+    enabled: record.enabled,
+    checkpoint: record.checkpoint,
+    granted: record.granted,
+    highWater: record.highWater,
+    window: emptyWindow(),
+    forgottenFrom: null,
+    phase: { name: 'RESTING' },
+    sinceAt: nowAt,
+    paused: record.paused,
+    tries: record.headTries,
+    failedRun: record.failedRun,
+    failedRunCode: record.failedRunCode,
+    released: null,
+    failedOrders: new Map(),
+    commands: [],
+    replays: record.replays,
+    lookupFor: null,
+  };
+  const seen = withOutcomes(base, record.outcomes);
+  const last = record.outcomes.at(-1)?.sequenceNo ?? record.checkpoint;
+  const known: LaneState = record.more ? { ...seen, forgottenFrom: nextSequenceNo(last) } : seen;
+  const outcome = windowGet(known.window, head);
+  if (record.heldFor === 'RESTORED') return held(known, head, 'RESTORED', null);
+  if (outcome?.status === 'PROCESSED') {
+    const granted = record.granted >= head;
+    if (record.heldFor === 'UNKNOWN_OUTCOME') return held(known, head, 'UNKNOWN_OUTCOME', null);
+    if (!clean && record.policy.onUnknown === 'hold' && granted) return held(known, head, 'UNKNOWN_OUTCOME', null);
+    if (!clean && record.policy.onUnknown === 'resend') {
+      return advance({ ...known, tries: { ...record.headTries, maybeSent: true } }, nowAt);
+    }
+  }
+  return advance(known, nowAt);
+}
+
+function held(state: LaneState, sequenceNo: SequenceNo, reason: HoldReason, code: ErrorCode | null): Decision {
+  return { state: { ...state, phase: { name: 'HELD', sequenceNo, reason, code } }, effects: [] };
+}
