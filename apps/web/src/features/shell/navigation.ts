@@ -1,0 +1,19 @@
+import type { Permission } from '@inorder/shared';
+import { Activity, type LucideIcon, MailSearch, MailX, ScrollText } from 'lucide-react';
+
+export interface NavigationItem {
+  readonly href: string;
+  readonly label: string;
+  readonly icon: LucideIcon;
+  /** Other paths that belong to it. */
+  readonly also?: readonly string[];
+  /** Without it the item is shown, and says what is missing. */
+  readonly permission: Permission;
+}
+
+export const NAVIGATION: readonly NavigationItem[] = [
+  { href: '/lag', label: 'Lanes', icon: Activity, also: ['/interfaces'], permission: 'lane.read' },
+  { href: '/dlq', label: 'Dead letters', icon: MailX, permission: 'lane.read' },
+  { href: '/messages', label: 'Messages', icon: MailSearch, permission: 'lane.read' },
+  { href: '/audit', label: 'Audit', icon: ScrollText, permission: 'audit.read' },
+];
