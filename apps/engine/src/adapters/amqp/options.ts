@@ -1,0 +1,87 @@
+/** What both ways in have in common: types that this folder shows to the engine. */
+import type { Clock, Disposition, InboundHandler, SourceId, SourceStatus } from '@inorder/core';
+import type { Refusal } from './normalise.ts';
+
+/** Pino-shaped: object first, constant message. */
+export interface AmqpLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A message that cannot become an `InboundMessage` (G2: it is stored in `ingest_reject` before it is rejected). */
+export interface RefusedMessage extends Refusal {
+  readonly sourceId: SourceId;
+  /** The encoded AMQP message; null where it was larger than `maxMessageBytes` and was never kept. Payload store only (G18). */
+  readonly encoded: Uint8Array | null;
+}
+
+export interface InboundOptions {
+  readonly handler: InboundHandler;
+  /**
+   * Called instead of `handler` for a message that cannot be read, in the same order. Its disposition is what the peer
+   * is told: `reject` once stored, `release` while Postgres is away. Left out: rejected at once. Never rejects.
+   */
+  readonly onRefused?: (refused: RefusedMessage) => Promise<Disposition>;
+  readonly onStatus?: (status: SourceStatus) => void;
+  readonly log: AmqpLog;
+  readonly clock: Clock;
+  /** How we introduce ourselves on the wire. Default `inorder`. */
+  readonly containerId?: string;
+  /** Largest encoded message; announced to the peer. Default 10 MiB of body and 64 KiB of envelope. */
+  readonly maxMessageBytes?: number;
+  /** No new credit for a source while more than this is unsettled there. Default 64 MiB (G19). */
+  readonly unsettledBytesMax?: number;
+  /** The peer is told to speak at least this often, and is given up after twice as long. Default 15,000. */
+  readonly idleTimeOutMs?: number;
+  /** Largest frame we take. Default 65,536. */
+  readonly maxFrameBytes?: number;
+  /** From TCP connect to AMQP open. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** How long a stop waits for messages in hand. Default 5,000. */
+  readonly drainMs?: number;
+  /** Credit is withheld this long after a release, doubling up to `releaseDelayMsMax`. Defaults 250 and 15,000. */
+  readonly releaseDelayMs?: number;
+  readonly releaseDelayMsMax?: number;
+}
+
+export const AMQP_DEFAULTS = {
+  containerId: 'inorder',
+  maxMessageBytes: 10 * 1024 * 1024 + 64 * 1024,
+  unsettledBytesMax: 64 * 1024 * 1024,
+  idleTimeOutMs: 15_000,
+  maxFrameBytes: 65_536,
+  connectTimeoutMs: 10_000,
+  drainMs: 5_000,
+  releaseDelayMs: 250,
+  releaseDelayMsMax: 15_000,
+} as const;
+
+/** A session holds 2,048 deliveries in a ring that is freed from its oldest end only (amqp/rhea #452). */
+export const CREDIT_MAX = 2_000;
+
+/** Counters for people and metrics; they only grow. */
+export interface AmqpCounters {
+  received: number;
+  accepted: number;
+  released: number;
+  rejected: number;
+  /** Outcomes that came after their link, session or connection was gone; nobody was told (G1: the peer sends it again). */
+  stale: number;
+  /** Messages the peer had settled before we could store them. */
+  preSettled: number;
+  /** Transfers beyond the credit given. */
+  overCredit: number;
+}
+
+export function newCounters(): AmqpCounters {
+  return { received: 0, accepted: 0, released: 0, rejected: 0, stale: 0, preSettled: 0, overCredit: 0 };
+}
+
+export type InboundSettings = Required<Omit<InboundOptions, 'onRefused' | 'onStatus'>> &
+  Pick<InboundOptions, 'onRefused' | 'onStatus'>;
+
+export function withDefaults(options: InboundOptions): InboundSettings {
+  return { ...AMQP_DEFAULTS, ...options };
+}
