@@ -13,9 +13,4 @@ export class Arrivals<T> {
     const item = this.#arrived.shift();
     return item === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(item);
   }
-
-  /** Arrived and not yet taken. */
-  get untaken(): number {
-    return this.#arrived.length;
-  }
 }

@@ -39,8 +39,8 @@ export interface LisMessage {
   readonly payload: Buffer;
   /** MSH-10 as it came. */
   readonly controlId: string;
-  /** Answers with this MSA-1 and our control id. */
-  acknowledge(code?: string): void;
+  /** Answers with this MSA-1, the control id it came with and these ERR segments. */
+  acknowledge(code?: string, err?: readonly string[]): void;
 }
 
 export function frame(payload: string | Uint8Array): Buffer {
@@ -52,11 +52,29 @@ export function ackText(code: string, controlId: string, err: readonly string[] 
   return `${['MSH|^~\\&|LIS|LAB|ENGINE|SITE|20260101000000||ACK|A1|P|2.5.1', `MSA|${code}|${controlId}`, ...err].join('\r')}\r`;
 }
 
+/** Puts what a test needs around an accepted socket. */
+export function watchConnection(socket: Socket, ordinal: number): LisConnection {
+  let byReset = false;
+  return {
+    ordinal,
+    ended: new Promise((resolve) => {
+      socket.on('error', (error) => {
+        byReset ||= 'code' in error && error.code === 'ECONNRESET';
+      });
+      socket.on('close', () => resolve({ byReset }));
+    }),
+    send: (bytes) => socket.write(bytes),
+    halfClose: () => socket.end(),
+    reset: () => socket.resetAndDestroy(),
+  };
+}
+
 export class ScriptedLis {
   readonly #server: net.Server;
   readonly #messages = new Arrivals<LisMessage>();
   readonly #sockets = new Set<Socket>();
   #accepted = 0;
+  readonly #unread = new Arrivals<LisConnection>();
   #reading = true;
 
   private constructor(secure: LisTls | null) {
@@ -96,9 +114,9 @@ export class ScriptedLis {
     return this.#accepted;
   }
 
-  /** Messages that arrived and no test has taken. */
-  get untaken(): number {
-    return this.#messages.untaken;
+  /** After `stopReading`: the next connection whose first bytes have come. */
+  nextUnread(): Promise<LisConnection> {
+    return this.#unread.next();
   }
 
   next(): Promise<LisMessage> {
@@ -120,24 +138,15 @@ export class ScriptedLis {
   #accept(socket: Socket): void {
     this.#accepted++;
     this.#sockets.add(socket);
-    let byReset = false;
-    const connection: LisConnection = {
-      ordinal: this.#accepted,
-      ended: new Promise((resolve) => {
-        socket.on('error', (error) => {
-          byReset = 'code' in error && error.code === 'ECONNRESET';
-        });
-        socket.on('end', () => socket.end());
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          resolve({ byReset });
-        });
-      }),
-      send: (bytes) => socket.write(bytes),
-      halfClose: () => socket.end(),
-      reset: () => socket.resetAndDestroy(),
-    };
-    if (!this.#reading) return;
+    socket.on('close', () => this.#sockets.delete(socket));
+    // Half-open sockets: a FIN of the engine's is answered, so that both sides see the end.
+    socket.on('end', () => socket.end());
+    const connection = watchConnection(socket, this.#accepted);
+    if (!this.#reading) {
+      // To hear of bytes is not to take them: the stream buffers a little and then stops.
+      socket.once('readable', () => this.#unread.push(connection));
+      return;
+    }
     // As simple as can be, and not the engine's decoder: the two must agree by the standard, not by shared code.
     let pending = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
@@ -158,7 +167,7 @@ export class ScriptedLis {
       connection,
       payload,
       controlId,
-      acknowledge: (code = 'AA') => connection.send(frame(ackText(code, controlId))),
+      acknowledge: (code = 'AA', err = []) => connection.send(frame(ackText(code, controlId, err))),
     };
   }
 }

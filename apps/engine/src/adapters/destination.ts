@@ -1,20 +1,10 @@
 /** Opens the connector that a destination document asks for. */
 import type { Clock, DestinationConnector } from '@inorder/core';
 import type { DestinationDocument } from '@inorder/shared';
+import type { DestinationStats } from './connection-pool.ts';
 import type { DestinationLogger } from './endpoint-socket.ts';
+import { HttpDestination } from './http/http-destination.ts';
 import { MllpDestination } from './mllp/mllp-destination.ts';
-
-/** Gauges of one connector; `reset` only grows. */
-export interface DestinationStats {
-  /** Connections that are open, idle or not. */
-  readonly open: number;
-  /** Sends that hold a connection or are opening one; at most `connectionsMax`. */
-  readonly busy: number;
-  /** Sends that wait for a connection. */
-  readonly waiting: number;
-  /** Connections we reset: time-out, abort, foreign or unasked answer. */
-  readonly reset: number;
-}
 
 export interface MeasuredDestination extends DestinationConnector {
   stats(): DestinationStats;
@@ -30,6 +20,6 @@ export function openDestination(
     case 'MLLP':
       return new MllpDestination(document, clock, logger);
     case 'HTTP':
-      throw new Error('not yet');
+      return new HttpDestination(document, clock, logger);
   }
 }

@@ -12,6 +12,7 @@
  */
 import type { Socket } from 'node:net';
 import type { CancelSignal, Clock } from '@inorder/core';
+import type { ConnectionWatcher, PooledConnection } from '../connection-pool.ts';
 import { errorCodeOf, isRefusedCertificate, resetSocket } from '../endpoint-socket.ts';
 import { type Ack, echoes, readAck } from './ack.ts';
 import { encodeFrame, FrameDecoder } from './framing.ts';
@@ -45,9 +46,7 @@ export type Exchange =
       readonly response: Uint8Array | null;
     };
 
-export interface ConnectionWatcher {
-  /** Once, when the connection can no longer be used. `byReset`: it was us, and the peer got RST. */
-  closed(connection: MllpConnection, byReset: boolean): void;
+export interface MllpWatcher extends ConnectionWatcher {
   /** Bytes came that belong to no message in flight. `ackCode` where they are an acknowledgement. */
   unasked(ackCode: string | null): void;
 }
@@ -63,11 +62,12 @@ interface InFlight {
 /** How many messages delivered by CA may still be followed by their AA on the same connection. */
 const COMMITTED_REMEMBERED_MAX = 64;
 
-export class MllpConnection {
+export class MllpConnection implements PooledConnection {
+  readonly idleMsMax = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
   readonly #settings: ConnectionSettings;
   readonly #clock: Clock;
-  readonly #watcher: ConnectionWatcher;
+  readonly #watcher: MllpWatcher;
   readonly #decoder: FrameDecoder;
   /** Control ids delivered by CA, oldest first: an AA that follows is theirs and credits nobody. */
   readonly #committed = new Set<string>();
@@ -78,7 +78,7 @@ export class MllpConnection {
   #answers = 0;
 
   /** `socket` is connected, its TLS handshake done. */
-  constructor(socket: Socket, settings: ConnectionSettings, clock: Clock, watcher: ConnectionWatcher) {
+  constructor(socket: Socket, settings: ConnectionSettings, clock: Clock, watcher: MllpWatcher) {
     this.#socket = socket;
     this.#settings = settings;
     this.#clock = clock;
@@ -254,6 +254,6 @@ export class MllpConnection {
   #close(byReset: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#watcher.closed(this, byReset);
+    this.#watcher.closed(byReset);
   }
 }

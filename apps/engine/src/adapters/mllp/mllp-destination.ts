@@ -1,6 +1,6 @@
 /**
- * MLLP destination: a pool of at most `connectionsMax` persistent connections, shared by the lanes of a destination, one
- * message in flight on each (G4, G7, G8, G15).
+ * MLLP destination: frames, acknowledgements and what they mean for the lane, over pooled connections with one message
+ * in flight on each (G4, G7, G8, G15).
  */
 import {
   type CancelSignal,
@@ -12,10 +12,8 @@ import {
   errorClass,
 } from '@inorder/core';
 import type { DestinationDocument } from '@inorder/shared';
-import type { DestinationStats } from '../destination.ts';
-import type { DestinationLogger, Endpoint } from '../endpoint-socket.ts';
-import { Slots } from '../slots.ts';
-import { connect } from './connect.ts';
+import { ConnectionPool, type DestinationStats } from '../connection-pool.ts';
+import type { DestinationLogger } from '../endpoint-socket.ts';
 import { type Exchange, MllpConnection } from './connection.ts';
 import { breaksFraming } from './framing.ts';
 import { judge } from './verdict.ts';
@@ -23,28 +21,31 @@ import { judge } from './verdict.ts';
 export type MllpDocument = Extract<DestinationDocument, { kind: 'MLLP' }>;
 
 export class MllpDestination implements DestinationConnector {
-  readonly #document: MllpDocument;
   readonly #clock: Clock;
   readonly #logger: DestinationLogger;
-  readonly #endpoint: Endpoint;
   readonly #address: string;
-  readonly #slots: Slots;
-  /** Idle connections and what cancels their close; the one used last is at the end, so that a surplus grows old. */
-  readonly #idle = new Map<MllpConnection, () => void>();
-  #open = 0;
-  #resets = 0;
+  readonly #pool: ConnectionPool<MllpConnection>;
 
   constructor(document: MllpDocument, clock: Clock, logger: DestinationLogger) {
-    this.#document = document;
     this.#clock = clock;
     this.#logger = logger;
-    this.#endpoint = { host: document.host, port: document.port, tls: document.tls ?? null };
     this.#address = `${document.host}:${document.port}`;
-    this.#slots = new Slots(document.connectionsMax);
+    const endpoint = { host: document.host, port: document.port, tls: document.tls ?? null };
+    this.#pool = new ConnectionPool(
+      endpoint,
+      document,
+      clock,
+      (socket, watcher) =>
+        new MllpConnection(socket, document, clock, {
+          closed: (byReset) => watcher.closed(byReset),
+          unasked: (ackCode) =>
+            logger.warn({ destination: this.#address, ackCode }, 'mllp: an answer that no message waits for'),
+        }),
+    );
   }
 
   stats(): DestinationStats {
-    return { open: this.#open, busy: this.#slots.busy, waiting: this.#slots.waiting, reset: this.#resets };
+    return this.#pool.stats();
   }
 
   async deliver(request: DeliveryRequest, signal: CancelSignal): Promise<DeliveryResult> {
@@ -52,76 +53,16 @@ export class MllpDestination implements DestinationConnector {
     if (breaksFraming(request.payload)) {
       return this.#failed('HL7_NOT_PARSEABLE', 'the message holds a VT or FS byte, which would break the MLLP frame');
     }
-    const grant = await this.#slots.acquire(signal);
-    if (grant === 'closed') return this.#failed('MLLP_CONNECT', 'the destination is closed');
-    if (grant === 'aborted') return this.#failed('MLLP_CONNECT', 'aborted before a byte was sent');
-    const connection = this.#takeIdle() ?? (await this.#connect(signal));
-    if (!(connection instanceof MllpConnection)) {
-      this.#slots.release();
-      return connection;
-    }
-    if (signal.aborted) {
-      await this.#giveBack(connection);
-      return this.#failed('MLLP_CONNECT', 'aborted before a byte was sent');
-    }
-    const startedMs = this.#clock.monotonicMs();
-    const exchange = await connection.exchange(request.payload, request.controlId, signal);
-    const result = this.#result(exchange, request, Math.round(this.#clock.monotonicMs() - startedMs));
-    await this.#giveBack(connection);
-    return result;
+    const outcome = await this.#pool.use(signal, async (connection) => {
+      const startedMs = this.#clock.monotonicMs();
+      const exchange = await connection.exchange(request.payload, request.controlId, signal);
+      return this.#result(exchange, request, Math.round(this.#clock.monotonicMs() - startedMs));
+    });
+    return 'fault' in outcome ? this.#failed(`MLLP_${outcome.fault}`, outcome.reason) : outcome;
   }
 
   async close(): Promise<void> {
-    const drained = this.#slots.close();
-    for (const connection of [...this.#idle.keys()]) connection.closeGently();
-    await drained;
-  }
-
-  #takeIdle(): MllpConnection | null {
-    for (const [connection, keep] of [...this.#idle].reverse()) {
-      keep();
-      this.#idle.delete(connection);
-      if (connection.usable) return connection;
-      connection.closeGently();
-    }
-    return null;
-  }
-
-  async #connect(signal: CancelSignal): Promise<MllpConnection | DeliveryResult> {
-    const connected = await connect(this.#endpoint, this.#document.connectTimeoutMs, this.#clock, signal);
-    if (!connected.ok) return this.#failed(`MLLP_${connected.fault}`, connected.reason);
-    this.#open++;
-    return new MllpConnection(connected.socket, this.#document, this.#clock, {
-      closed: (connection, byReset) => {
-        this.#open--;
-        if (byReset) this.#resets++;
-        this.#idle.get(connection)?.();
-        this.#idle.delete(connection);
-      },
-      unasked: (ackCode) => {
-        this.#logger.warn({ destination: this.#address, ackCode }, 'mllp: bytes that no message waits for');
-      },
-    });
-  }
-
-  /**
-   * Some peers close after every answer. Their FIN comes right behind the ACK, so a connection that has answered once
-   * is shown to the event loop's next poll before anyone may write on it; one that has answered twice is known to stay.
-   */
-  async #giveBack(connection: MllpConnection): Promise<void> {
-    if (connection.usable && connection.answers < 2) {
-      await new Promise(setImmediate);
-      await new Promise(setImmediate);
-    }
-    if (connection.usable && !this.#slots.closed) {
-      this.#idle.set(
-        connection,
-        this.#clock.schedule(this.#document.idleCloseMs, () => connection.closeGently()),
-      );
-    } else {
-      connection.closeGently();
-    }
-    this.#slots.release();
+    await this.#pool.close();
   }
 
   #result(exchange: Exchange, request: DeliveryRequest, tookMs: number): DeliveryResult {

@@ -1,4 +1,4 @@
-/** Opens one MLLP connection within `connectTimeoutMs`. Until it is open no byte of a message has left. */
+/** Opens one connection to a laboratory system within `connectTimeoutMs`. Until it is open no byte of a message has left. */
 import type { Socket } from 'node:net';
 import type { CancelSignal, Clock } from '@inorder/core';
 import {
@@ -9,7 +9,7 @@ import {
   openSocket,
   readyEvent,
   resetSocket,
-} from '../endpoint-socket.ts';
+} from './endpoint-socket.ts';
 
 export type Connected =
   | { readonly ok: true; readonly socket: Socket }
