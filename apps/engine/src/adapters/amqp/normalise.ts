@@ -172,14 +172,8 @@ function correlationIdText(value: AmqpScalar): string | null {
 }
 
 function typedIdText(value: AmqpScalar): string | null {
-  switch (value.kind) {
-    case 'uuid':
-      return `ID:AMQP_UUID:${uuidText(value.bytes)}`;
-    case 'integer64':
-      return `ID:AMQP_ULONG:${value.value}`;
-    case 'binary':
-      return `ID:AMQP_BINARY:${value.bytes.toString('hex').toUpperCase()}`;
-    default:
-      return null;
-  }
+  if (value.kind === 'uuid') return `ID:AMQP_UUID:${uuidText(value.bytes)}`;
+  if (value.kind === 'integer64') return `ID:AMQP_ULONG:${value.value}`;
+  if (value.kind === 'binary') return `ID:AMQP_BINARY:${value.bytes.toString('hex').toUpperCase()}`;
+  return null;
 }

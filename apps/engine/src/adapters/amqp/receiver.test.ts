@@ -278,10 +278,7 @@ test('a broker that is not there is tried again with growing delays', async () =
   await b.stop();
   const { log, intake } = reader(port, 5);
   const delays = (): unknown[] => log.lines.flatMap((l) => ('delayMs' in l.fields ? [l.fields.delayMs] : []));
-  while (delays().length < 3) {
-    const seen = log.lines.length;
-    await vi.waitFor(() => expect(log.lines.length).toBeGreaterThan(seen));
-  }
+  await log.until(() => delays().length >= 3);
   expect(delays().slice(0, 3)).toEqual([10, 20, 40]);
   const again = await broker({ port });
   again.publish(QUEUE, ...texts(1));

@@ -27,10 +27,9 @@ export class RecordingLog implements AmqpLog {
   warn = this.#at('warn');
   error = this.#at('error');
 
-  async until(message: RegExp): Promise<void> {
-    while (!this.lines.some((line) => message.test(line.message))) {
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    }
+  async until(wanted: RegExp | (() => boolean)): Promise<void> {
+    const holds = wanted instanceof RegExp ? () => this.lines.some((line) => wanted.test(line.message)) : wanted;
+    while (!holds()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
   }
 
   #at(level: string) {
