@@ -166,7 +166,7 @@ function startOrders(
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     addressOf: address.includes('{interface}') ? (code) => address.replaceAll('{interface}', code) : () => address,
-    orders: { seed, run: run ?? Date.now().toString(36), interfaces: [first, ...others], startCounters, poison },
+    orders: { seed, run: run ?? runOf(Date.now()), interfaces: [first, ...others], startCounters, poison },
     ledger,
     ...(hooks.onSent === undefined ? {} : { onSent: hooks.onSent }),
     ...(hooks.onSettled === undefined ? {} : { onSettled: hooks.onSettled }),
@@ -175,3 +175,6 @@ function startOrders(
 
 const named = (plan: { code: string; dialect?: OrderInterface['dialect'] | undefined }): OrderInterface =>
   plan.dialect === undefined ? { code: plan.code } : { code: plan.code, dialect: plan.dialect };
+
+/** Four letters and digits from the second of the start: MSH-10 has room for 20 characters up to version 2.6. */
+const runOf = (atMs: number): string => (Math.floor(atMs / 1000) % 36 ** 4).toString(36).padStart(4, '0');

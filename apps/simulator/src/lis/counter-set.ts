@@ -42,13 +42,17 @@ export class CounterSet {
     return true;
   }
 
-  /** All counters, piece by piece in the order the pieces were made. */
-  *values(): Generator<number> {
+  /**
+   * Those it holds and none of `others` does, piece by piece in the order the pieces were made. Whole words are compared,
+   * so that a judgement over ten million messages is a matter of milliseconds.
+   */
+  *without(...others: readonly (CounterSet | undefined)[]): Generator<number> {
     for (const [at, piece] of this.#pieces) {
+      const against = others.map((other) => (other === undefined ? undefined : other.#pieces.get(at)));
       for (let word = 0; word < piece.length; word += 1) {
-        const bits = piece[word] ?? 0;
-        if (bits === 0) continue;
-        for (let bit = 0; bit < BITS; bit += 1) {
+        let bits = piece[word] ?? 0;
+        for (const other of against) bits &= ~(other?.[word] ?? 0);
+        for (let bit = 0; bits !== 0 && bit < BITS; bit += 1) {
           if (((bits >>> bit) & 1) === 1) yield at * COUNTERS_PER_PIECE + word * BITS + bit;
         }
       }

@@ -135,3 +135,15 @@ test('G19: 25,000 interfaces are judged in one go', () => {
   }
   expect(judge.report()).toMatchObject({ interfaces: 25_000, received: 75_000, orderViolations: 0 });
 });
+
+test('after a reset what was acknowledged before is not missed, and what is acknowledged later is', () => {
+  const ledger = new Ledger();
+  const judge = judged([1, 2], new Judge({ ledger }));
+  for (const counter of [1, 2, 3]) ledger.acknowledge(id(counter));
+  judge.reset();
+  expect(judge.report()).toMatchObject({ received: 0, missing: 0, gaps: 0 });
+  for (const counter of [4, 5]) ledger.acknowledge(id(counter));
+  judge.arrived({ controlId: id(3) });
+  judge.arrived({ controlId: id(5) });
+  expect(judge.report()).toMatchObject({ missing: 1, missingExamples: [id(4)], orderViolations: 0 });
+});

@@ -178,7 +178,9 @@ export class Judge {
     return limit <= 0 ? [] : inOrder.slice(-limit);
   }
 
+  /** Forgets what came, and what was acknowledged until now: it is not expected any more. Poison stays known. */
   reset(): void {
+    this.#ledger?.acknowledged.clear();
     this.#tracks = new Map();
     this.#announced = new Map();
     this.#examples = [];
@@ -312,11 +314,12 @@ export class Judge {
     if (ledger === undefined) return { missing: gaps, missingBy: 'gaps', missingExamples: [] };
     let missing = 0;
     const missingExamples: string[] = [];
-    for (const key of ledger.acknowledged.keys()) {
-      if (this.#tracks.get(key.code)?.runs.get(key.run)?.seen.has(key.counter) === true) continue;
-      if (ledger.neverExpected.has(key)) continue;
-      missing += 1;
-      if (missingExamples.length < EXAMPLES_MAX) missingExamples.push(formatControlId(key));
+    for (const { code, run, counters } of ledger.acknowledged.runs()) {
+      const seen = this.#tracks.get(code)?.runs.get(run)?.seen;
+      for (const counter of counters.without(seen, ledger.neverExpected.of(code, run))) {
+        missing += 1;
+        if (missingExamples.length < EXAMPLES_MAX) missingExamples.push(formatControlId({ code, run, counter }));
+      }
     }
     return { missing, missingBy: 'acknowledged', missingExamples };
   }
@@ -325,12 +328,8 @@ export class Judge {
     let count = 0;
     for (const track of this.#tracks.values()) {
       for (const run of track.runOrder) {
-        if (run.taken.size === run.seen.size) continue;
-        for (const counter of run.seen.values()) {
-          if (run.taken.has(counter)) continue;
-          if (this.#ledger?.refusalExpected.has({ code: track.code, run: run.name, counter }) === true) continue;
-          count += 1;
-        }
+        const refused = this.#ledger?.refusalExpected.of(track.code, run.name);
+        for (const _ of run.seen.without(run.taken, refused)) count += 1;
       }
     }
     return count;

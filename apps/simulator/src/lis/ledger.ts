@@ -4,7 +4,7 @@ import { CounterSet } from './counter-set.ts';
 
 /** Counters by interface code and run. */
 export class KeySet {
-  readonly #byRun = new Map<string, { readonly code: string; readonly run: string; readonly counters: CounterSet }>();
+  readonly #byRun = new Map<string, RunCounters>();
   #size = 0;
 
   get size(): number {
@@ -12,7 +12,7 @@ export class KeySet {
   }
 
   add(key: OrderKey): boolean {
-    const name = `${key.code}.${key.run}`;
+    const name = nameOf(key.code, key.run);
     let entry = this.#byRun.get(name);
     if (entry === undefined) {
       entry = { code: key.code, run: key.run, counters: new CounterSet() };
@@ -24,15 +24,31 @@ export class KeySet {
   }
 
   has(key: OrderKey): boolean {
-    return this.#byRun.get(`${key.code}.${key.run}`)?.counters.has(key.counter) ?? false;
+    return this.of(key.code, key.run)?.has(key.counter) ?? false;
   }
 
-  *keys(): Generator<OrderKey> {
-    for (const { code, run, counters } of this.#byRun.values()) {
-      for (const counter of counters.values()) yield { code, run, counter };
-    }
+  of(code: string, run: string): CounterSet | undefined {
+    return this.#byRun.get(nameOf(code, run))?.counters;
+  }
+
+  runs(): Iterable<RunCounters> {
+    return this.#byRun.values();
+  }
+
+  clear(): void {
+    this.#byRun.clear();
+    this.#size = 0;
   }
 }
+
+interface RunCounters {
+  readonly code: string;
+  readonly run: string;
+  readonly counters: CounterSet;
+}
+
+/** No code and no run holds a dot. */
+const nameOf = (code: string, run: string): string => `${code}.${run}`;
 
 export class Ledger {
   readonly acknowledged = new KeySet();

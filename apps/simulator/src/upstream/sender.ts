@@ -193,7 +193,6 @@ export class UpstreamSender {
     connection.on('connection_open', () => {
       if (this.#connection !== connection) return;
       this.#connected = true;
-      this.#failures = 0;
       this.#tally.connections += 1;
       for (const line of this.#lines.values()) this.#attach(line, connection);
     });
@@ -273,6 +272,8 @@ export class UpstreamSender {
     if (parcel === undefined) return;
     line.unsettled.delete(delivery.id);
     this.#tally[outcome] += 1;
+    // Not sooner: a peer that opens and then refuses every link must not be tried ten times a second.
+    this.#failures = 0;
     if (outcome === 'released') {
       line.queue.released(parcel);
     } else {
