@@ -19,7 +19,9 @@ test('it agrees with a plain set, whatever is put in', () => {
   expect(ours.size).toBe(plain.size);
   for (let counter = 0; counter < 30_000; counter += 1) expect(ours.has(counter)).toBe(plain.has(counter));
   expect(new Set(ours.without())).toEqual(plain);
-  expect(new Set(ours.without(others, undefined))).toEqual(plain.difference(plainOthers));
+  expect(new Set(ours.without(others, undefined))).toEqual(
+    new Set([...plain].filter((counter) => !plainOthers.has(counter))),
+  );
 });
 
 test('the ends of words and pieces are counters like others', () => {
