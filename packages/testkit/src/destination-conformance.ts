@@ -3,18 +3,9 @@
  * peer on real sockets, with time moved by hand.
  */
 import net from 'node:net';
-import {
-  type DeliveryRequest,
-  type DestinationConnector,
-  type ErrorCode,
-  epoch,
-  errorClass,
-  interfaceCode,
-  interfaceId,
-  messageId,
-  sequenceNo,
-} from '@inorder/core';
+import { type DestinationConnector, type ErrorCode, errorClass } from '@inorder/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NEVER, orderOf } from './delivery-request.ts';
 import { ManualClock } from './manual-clock.ts';
 import { type LisConnection, type LisConnectionEnd, type LisTls, watchConnection } from './scripted-lis.ts';
 import { LOCALHOST_CERT, LOCALHOST_KEY } from './tls-fixture.ts';
@@ -67,26 +58,6 @@ export interface DestinationHarness {
     readonly lost: ErrorCode;
     readonly refusedForNow: ErrorCode;
     readonly refusedContent: ErrorCode;
-  };
-}
-
-/** A signal that never aborts. */
-export const NEVER: AbortSignal = new AbortController().signal;
-
-/** A synthetic order with this control id. */
-export function orderOf(controlId: string, over: Partial<DeliveryRequest> = {}): DeliveryRequest {
-  return {
-    interfaceId: interfaceId('01900000-0000-7000-8000-000000000001'),
-    interfaceCode: interfaceCode('LAB-0001'),
-    sequenceNo: sequenceNo(7),
-    messageId: messageId('01900000-0000-7000-8000-000000000002'),
-    epoch: epoch(3),
-    attempt: 1,
-    possibleDuplicate: false,
-    controlId,
-    format: 'HL7V2',
-    payload: Buffer.from(`MSH|^~\\&|E|S|LIS|LAB|20260101||OML^O21|${controlId}|P|2.5.1\rPID|1\r`),
-    ...over,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DeliveryRequest } from '@inorder/core';
 import { destinationDocumentSchema } from '@inorder/shared';
-import { describeDestination, NEVER, orderOf } from '@inorder/testkit/destination-conformance';
+import { NEVER, orderOf } from '@inorder/testkit/delivery-request';
+import { describeDestination } from '@inorder/testkit/destination-conformance';
 import { ManualClock } from '@inorder/testkit/manual-clock';
 import { ScriptedHttpLis } from '@inorder/testkit/scripted-http-lis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -178,8 +179,8 @@ describe('request and answer', () => {
     const sent = open({}).deliver(orderOf('A'), NEVER);
     const message = await lis.next();
     message.connection.send(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive.'));
-    // The engine has read the status when a chunk of the body can no longer be undone: force the order by a second write.
-    await new Promise<void>((resolve) => setImmediate(() => setImmediate(() => setImmediate(resolve))));
+    // Both ends live in this event loop: what one has sent over loopback, the other has read after two more turns of it.
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
     if (how === 'time-out') clock.advance(10_000);
     else message.connection.halfClose();
     const result = await sent;

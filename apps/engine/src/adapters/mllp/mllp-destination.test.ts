@@ -1,7 +1,9 @@
 import { destinationDocumentSchema } from '@inorder/shared';
-import { describeDestination, NEVER, orderOf } from '@inorder/testkit/destination-conformance';
+import { NEVER, orderOf } from '@inorder/testkit/delivery-request';
+import { describeDestination } from '@inorder/testkit/destination-conformance';
 import { ManualClock } from '@inorder/testkit/manual-clock';
 import { ackText, frame, ScriptedLis } from '@inorder/testkit/scripted-lis';
+import { Hl7Server } from '@medplum/hl7';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDestination } from '../destination.ts';
 import { MllpDestination, type MllpDocument } from './mllp-destination.ts';
@@ -71,6 +73,11 @@ function open(settings: Partial<MllpDocument> = {}): MllpDestination {
   return destination;
 }
 
+/** Both ends live in this event loop: what one has sent over loopback, the other has read after two more turns of it. */
+async function read(): Promise<void> {
+  for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+}
+
 describe('acknowledged', () => {
   test('byte by byte, and junk before VT', async () => {
     const sent = open().deliver(orderOf('A'), NEVER);
@@ -126,14 +133,13 @@ describe('ackMode', () => {
   });
 
   test('G8: application: CA and then nothing is an unknown outcome that shows the CA', async () => {
-    const destination = open({ ackTimeoutMs: 1000 });
-    const sent = destination.deliver(orderOf('A'), NEVER);
-    const message = await lis.next();
-    message.acknowledge('CA');
-    // The engine has read the CA once it refuses what follows it; a second CA is read in order after the first.
-    clock.advance(999);
-    message.connection.send(frame('junk'));
-    expect(await sent).toMatchObject({ ok: false, code: 'MLLP_ACK_JUNK', ackCode: 'CA' });
+    const sent = open({ ackTimeoutMs: 1000 }).deliver(orderOf('A'), NEVER);
+    (await lis.next()).acknowledge('CA');
+    await read();
+    clock.advance(1000);
+    const result = await sent;
+    expect(result).toMatchObject({ ok: false, code: 'MLLP_ACK_TIMEOUT', ackCode: 'CA' });
+    expect(Buffer.from(result.response ?? []).toString()).toBe(ackText('CA', 'A'));
   });
 
   test('commit: CA delivers; the AA that follows credits nobody and breaks nothing', async () => {
@@ -145,6 +151,7 @@ describe('ackMode', () => {
     const second = destination.deliver(orderOf('B'), NEVER);
     const two = await lis.next();
     one.acknowledge('AE');
+    await read();
     two.acknowledge('CA');
     expect(await second).toMatchObject({ ok: true, ackCode: 'CA' });
     expect(destination.stats()).toMatchObject({ reset: 0, open: 1 });
@@ -155,6 +162,8 @@ describe('ackMode', () => {
     expect(await destination.deliver(orderOf('A'), NEVER)).toMatchObject({ ok: true, ackCode: 'SENT', response: null });
     const message = await lis.next();
     message.acknowledge('AR');
+    await read();
+    expect(destination.stats()).toMatchObject({ open: 1, reset: 0 });
     expect(await destination.deliver(orderOf('B'), NEVER)).toMatchObject({ ok: true });
     expect((await lis.next()).connection.ordinal).toBe(1);
   });
@@ -233,4 +242,28 @@ test.each(['\x0b', '\x1c'])('a payload with frame byte %j is refused and never s
   const payload = Buffer.concat([orderOf('A').payload, Buffer.from(`NTE|1||a${byte}b\r`)]);
   expect(await open().deliver(orderOf('A', { payload }), NEVER)).toMatchObject({ code: 'HL7_NOT_PARSEABLE' });
   expect(lis.accepted).toBe(0);
+});
+
+test('an independent MLLP stack takes our frames and we take its answers', async () => {
+  const seen: (string | undefined)[] = [];
+  const server = new Hl7Server((connection) => {
+    connection.addEventListener('message', ({ message }) => {
+      seen.push(message.getSegment('MSH')?.getField(10)?.toString());
+      connection.send(message.buildAck());
+    });
+  });
+  await server.start(0);
+  try {
+    const address = server.server?.address();
+    if (address === null || address === undefined || typeof address === 'string')
+      throw new Error('not listening on TCP');
+    const destination = open({ port: address.port });
+    const ids = Array.from({ length: 20 }, (_, i) => `M${i}`);
+    for (const id of ids)
+      expect(await destination.deliver(orderOf(id), NEVER)).toMatchObject({ ok: true, ackCode: 'AA' });
+    expect(seen).toEqual(ids);
+    await destination.close();
+  } finally {
+    await server.stop();
+  }
 });
