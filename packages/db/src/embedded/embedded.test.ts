@@ -6,7 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './index.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres, stopEmbeddedPostgres } from './index.ts';
 import { rememberedDataDir } from './places.ts';
 
 let folder: string;
@@ -85,6 +85,15 @@ test('a wrong password is refused, on loopback too, and ours is readable by nobo
   wrong.password = 'wrong';
   await expect(ask(wrong.toString(), 'SELECT 1 AS answer')).rejects.toMatchObject({ code: '28P01' });
   expect(statSync(path.join(folder, 'postgres.password')).mode & 0o777).toBe(0o600);
+});
+
+test('a server whose run is gone can be stopped by its data folder alone', async () => {
+  await start();
+  running.pop();
+  const dataDir = path.join(folder, 'postgres');
+  expect(await stopEmbeddedPostgres(dataDir)).toBe(true);
+  expect(await stopEmbeddedPostgres(dataDir)).toBe(false);
+  expect(await stopEmbeddedPostgres(path.join(folder, 'nothing here'))).toBe(false);
 });
 
 test('several starts of one folder at once end with one server', async () => {

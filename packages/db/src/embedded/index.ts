@@ -95,6 +95,26 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   return handle(server, mine, false);
 }
 
+/**
+ * Ends the server of a data folder, whoever started it; starts nothing.
+ * @returns false when none was running.
+ */
+export async function stopEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  const wanted = path.resolve(dataDir);
+  const used = rememberedDataDir(wanted);
+  if (!existsSync(path.join(used, 'PG_VERSION'))) return false;
+  const account = serverAccount(used);
+  const server: Server = {
+    account,
+    places: choosePlaces(wanted, account, () => undefined),
+    password: passwordFor(wanted),
+  };
+  const running = await adopt(server);
+  if (running === undefined) return false;
+  await handle(server, running, true).stop();
+  return true;
+}
+
 interface Running {
   readonly pid: number;
   readonly port: number;
