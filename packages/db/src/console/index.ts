@@ -1,1 +1,6 @@
+export * from './audit-list.ts';
 export * from './database.ts';
+export * from './dead-letters.ts';
+export * from './lag.ts';
+export * from './messages.ts';
+export * from './ribbon.ts';
