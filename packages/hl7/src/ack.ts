@@ -119,12 +119,10 @@ export function buildAck(request: Hl7Document, options: AckOptions): Uint8Array 
   const join = (fields: readonly string[]): string => fields.join(delimiters.field);
   const event = request.get('MSH-9.2');
   const type = ['ACK', ...(event === '' ? [] : [text(event)])].join(delimiters.component);
+  const own = [text(options.controlId), raw(11), raw(12)];
   const [code, id] = [options.code, options.answers ?? request.get('MSH-10')];
   const lines = [
-    join([
-      ...['MSH', raw(2), raw(5), raw(6), raw(3), raw(4), timestamp(options.at), '', type],
-      ...[text(options.controlId), raw(11), raw(12)],
-    ]),
+    join(['MSH', raw(2), raw(5), raw(6), raw(3), raw(4), timestamp(options.at), '', type, ...own]),
     join(['MSA', code, text(id), ...(options.text === undefined ? [] : [text(options.text)])]),
     ...(options.errors ?? []).map((error) => {
       const place = [error.segment ?? '', String(error.occurrence ?? 1), String(error.field ?? '')];

@@ -11,6 +11,7 @@
  * - UTF-16 and UTF-32 cannot travel in an MLLP frame. Text that came with a UTF-16 byte order mark is decoded and goes
  *   out in the set that MSH-18 names, UTF-8 when it names none.
  */
+import { isAscii } from 'node:buffer';
 import { type Fault, fault } from '@inorder/core';
 import iconv from 'iconv-lite';
 import type { ByteOrder } from './framing.ts';
@@ -46,10 +47,6 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
-function isAscii(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte < 0x80);
-}
-
 function decodeUtf8(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -62,6 +59,8 @@ function decodeAs(bytes: Uint8Array, encoding: string): string | null {
   if (encoding === 'utf-8') return decodeUtf8(bytes);
   if (encoding === 'ascii') return isAscii(bytes) ? Buffer.from(bytes).toString('latin1') : null;
   const text = iconv.decode(Buffer.from(bytes), encoding, { stripBOM: false });
+  // iconv-lite gives U+FFFD for a byte that means nothing, and one such byte back for it.
+  if (text.includes('\ufffd')) return null;
   return sameBytes(iconv.encode(text, encoding), bytes) ? text : null;
 }
 

@@ -21,10 +21,7 @@ const VALUE_SETS: Readonly<Record<string, { set: string; codes: readonly string[
   },
   intent: {
     set: 'request-intent',
-    codes: [
-      ...['proposal', 'plan', 'directive', 'order', 'original-order', 'reflex-order', 'filler-order'],
-      ...['instance-order', 'option'],
-    ],
+    codes: 'proposal plan directive order original-order reflex-order filler-order instance-order option'.split(' '),
   },
   priority: { set: 'request-priority', codes: ['routine', 'urgent', 'asap', 'stat'] },
 };

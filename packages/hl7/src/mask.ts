@@ -40,11 +40,13 @@ export function hidesField(segment: string, field: number, valueType: string, va
 const READABLE_RESOURCES = ['ServiceRequest', 'Bundle', 'MessageHeader', 'Specimen', 'Observation'];
 
 /** Elements hidden with all that is below them, in any resource. */
-const HIDDEN_ELEMENTS = new Set([
-  ...['name', 'birthDate', 'telecom', 'address', 'text', 'note', 'subject', 'patient', 'requester', 'performer'],
-  ...['encounter', 'insurance', 'collector', 'valueString', 'valueDateTime', 'patientInstruction', 'contact', 'photo'],
-  ...['div', 'data', 'author', 'responsible', 'enterer', 'sender', 'receiver', 'contained', 'extension'],
-]);
+const HIDDEN_ELEMENTS = new Set(
+  (
+    'name birthDate telecom address text note subject patient requester performer encounter insurance collector ' +
+    'valueString valueDateTime patientInstruction contact photo div data author responsible enterer sender receiver ' +
+    'contained extension'
+  ).split(' '),
+);
 
 export function hidesElement(name: string): boolean {
   return HIDDEN_ELEMENTS.has(name);

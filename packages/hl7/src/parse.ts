@@ -14,6 +14,9 @@ import { type Hl7Path, parsePath } from './path.ts';
 const NO_ESCAPE = '\ufffe';
 const NO_SUBCOMPONENT = '\uffff';
 
+/** More than any order has; it bounds every walk over the segments. */
+const SEGMENTS_MAX = 20_000;
+
 /** One segment and where it stands. */
 export interface SegmentAt {
   readonly name: string;
@@ -29,6 +32,7 @@ export class Hl7Document {
   readonly charset: Charset;
   readonly #message: Hl7Message;
   #segments: readonly SegmentAt[] | undefined;
+  readonly #byName = new Map<string, SegmentAt[]>();
 
   constructor(lines: readonly string[], delimiters: Delimiters, charset: Charset) {
     this.delimiters = delimiters;
@@ -45,20 +49,19 @@ export class Hl7Document {
   }
 
   get segments(): readonly SegmentAt[] {
-    if (this.#segments === undefined) {
-      const counts = new Map<string, number>();
-      this.#segments = this.#message.segments.map((segment, index) => {
-        const occurrence = (counts.get(segment.name) ?? 0) + 1;
-        counts.set(segment.name, occurrence);
-        return { name: segment.name, occurrence, index, segment };
-      });
-    }
+    this.#segments ??= this.#message.segments.map((segment, index) => {
+      const same = this.#byName.get(segment.name) ?? [];
+      const at = { name: segment.name, occurrence: same.length + 1, index, segment };
+      same.push(at);
+      this.#byName.set(segment.name, same);
+      return at;
+    });
     return this.#segments;
   }
 
-  /** Segments of one name, in their order. */
+  /** Segments of one name, in their order: the nth is at n − 1. */
   named(name: string): readonly SegmentAt[] {
-    return this.segments.filter((each) => each.name === name);
+    return this.segments.length === 0 ? [] : (this.#byName.get(name) ?? []);
   }
 
   /** Text of a field with all its repetitions, as it stands in the message; '' where there is none. */
@@ -91,8 +94,8 @@ export class Hl7Document {
 
   valuesAt(path: Hl7Path): readonly string[] {
     const values: string[] = [];
-    for (const at of this.named(path.segment)) {
-      if (path.occurrence !== null && path.occurrence !== at.occurrence) continue;
+    const all = this.named(path.segment);
+    for (const at of path.occurrence === null ? all : all.slice(path.occurrence - 1, path.occurrence)) {
       if (path.field === null) values.push(at.segment.toString());
       else values.push(...this.#repetitionValues(at, path.field, path));
     }
@@ -230,6 +233,8 @@ function batchOrNoise(text: string): ParsedHl7 | null {
     return refuse('HL7_BATCH', `The text begins with ${text.slice(0, 3)}: a batch, not one message`, text.slice(0, 3));
   }
   if (!text.startsWith('MSH')) {
+    const control = controlByteFault(text.slice(0, 64));
+    if (control !== null) return { ok: false, fault: control };
     return refuse('HL7_NOT_PARSEABLE', 'The text does not begin with an MSH segment', 'MSH-1');
   }
   return null;
@@ -253,6 +258,9 @@ export function parseHl7(raw: Uint8Array): ParsedHl7 {
   const lines = splitSegments(text);
   const delimited = readDelimiters(lines[0] ?? '');
   if (!delimited.ok) return delimited;
+  if (lines.length > SEGMENTS_MAX) {
+    return refuse('HL7_STRUCTURE', `The message has ${lines.length} segments; ${SEGMENTS_MAX} are read`, 'MSH');
+  }
   const { field } = delimited.delimiters;
   const stray = lines.findIndex((line) => !/^[A-Z][A-Z0-9]{2}/.test(line) || (line.length > 3 && line[3] !== field));
   if (stray > 0) {

@@ -88,6 +88,16 @@ function headerAndPatient(doc: Hl7Document, type: string | null): Fault[] {
   return faults;
 }
 
+/** Each ORC with the names of the segments behind it, up to the next. */
+function groups(doc: Hl7Document): { orc: SegmentAt; names: Set<string> }[] {
+  const found: { orc: SegmentAt; names: Set<string> }[] = [];
+  for (const at of doc.segments) {
+    if (at.name === 'ORC') found.push({ orc: at, names: new Set() });
+    else found.at(-1)?.names.add(at.name);
+  }
+  return found;
+}
+
 /** Errors of the order groups. `found` holds names of segments seen inside others; they are not said to be missing. */
 function orderGroups(doc: Hl7Document, type: string, found: ReadonlySet<string>): Fault[] {
   const faults: Fault[] = [];
@@ -103,13 +113,10 @@ function orderGroups(doc: Hl7Document, type: string, found: ReadonlySet<string>)
     faults.push(structureFault(`${path} stands before any ORC`, path));
   }
   if (found.has('OBR')) return faults;
-  for (const orc of doc.named('ORC')) {
-    const next = doc.segments.findIndex((at) => at.index > orc.index && at.name === 'ORC');
-    const group = doc.segments.slice(orc.index + 1, next === -1 ? undefined : next);
+  for (const { orc, names } of groups(doc)) {
     const path = fieldPath('ORC', orc.occurrence);
-    const hasRequest = group.some((at) => at.name === 'OBR');
-    if (type === 'OMG^O19' && !hasRequest) faults.push(structureFault(`OBR is missing behind ${path}`, 'OBR'));
-    else if (doc.get(`${path}-1`) === 'NW' && !group.some((at) => ORDER_DETAILS.includes(at.name))) {
+    if (type === 'OMG^O19' && !names.has('OBR')) faults.push(structureFault(`OBR is missing behind ${path}`, 'OBR'));
+    else if (doc.get(`${path}-1(1).1`) === 'NW' && !ORDER_DETAILS.some((name) => names.has(name))) {
       faults.push(structureFault(`OBR is missing behind ${path}, which places a new order`, 'OBR'));
     }
   }

@@ -33,9 +33,7 @@ export interface OrderRules {
 /** A message as broken as it likes gets at most this many faults. */
 const FAULTS_MAX = 100;
 
-const VERSIONS = [
-  ...['2.1', '2.2', '2.3', '2.3.1', '2.4', '2.5', '2.5.1', '2.6', '2.7', '2.7.1', '2.8', '2.8.1', '2.8.2'],
-];
+const VERSIONS = '2.1 2.2 2.3 2.3.1 2.4 2.5 2.5.1 2.6 2.7 2.7.1 2.8 2.8.1 2.8.2'.split(' ');
 const VERSIONS_WITHOUT_MSH_7 = ['2.1', '2.2', '2.3', '2.3.1'];
 
 const ORDER_CONTROLS = new Set(
@@ -141,8 +139,9 @@ function orderFaults(doc: Hl7Document, orc: SegmentAt): Fault[] {
 /** The ORC and the OBR segments up to the next ORC. */
 function orderGroup(doc: Hl7Document, orc: SegmentAt): SegmentAt[] {
   const group = [orc];
-  for (const at of doc.segments.slice(orc.index + 1)) {
-    if (at.name === 'ORC') break;
+  for (let index = orc.index + 1; index < doc.segments.length; index += 1) {
+    const at = doc.segments[index];
+    if (at === undefined || at.name === 'ORC') break;
     if (at.name === 'OBR') group.push(at);
   }
   return group;

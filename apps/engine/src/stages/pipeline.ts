@@ -44,8 +44,6 @@ export function runPipeline(
   );
   if (end.outcome !== null) return end.outcome;
   const none = fault('STAGE_FAILED', 'The message passed every stage and none gave it an outcome');
-  return {
-    ...{ kind: 'FAILED', stage: stages.at(-1)?.name ?? 'VALIDATE', fault: none, faults: [none] },
-    ...{ controlId: end.controlId, keys: end.keys },
-  };
+  const stage = stages.at(-1)?.name ?? 'VALIDATE';
+  return { kind: 'FAILED', stage, fault: none, faults: [none], controlId: end.controlId, keys: end.keys };
 }

@@ -28,6 +28,9 @@ const FHIR_SYSTEMS: Readonly<Record<string, string>> = {
 /** Longest code a table may hold; a longer value is no code and is not repeated in a fault. */
 const CODE_LENGTH_MAX = 80;
 
+/** A message as broken as it likes gets at most about this many faults. */
+const FAULTS_MAX = 100;
+
 function look(tables: CodeTables, rule: EnrichRule, code: string, path: string): Found {
   const found = tables.lookup(rule.codeTable, code);
   if (found === 'TABLE_MISSING') {
@@ -89,10 +92,11 @@ function enrichHl7(doc: Hl7Document, rule: EnrichRule, tables: CodeTables): Faul
   const path = parsePath(rule.field);
   if (path === undefined || path.field === null) {
     const detail = 'The enrichment rule names no field';
-    return [fault('ENRICH_TABLE_MISSING', detail, { table: rule.codeTable })];
+    return [fault('CONFIG_INVALID', detail, { table: rule.codeTable })];
   }
   const faults: Fault[] = [];
   for (const at of doc.named(path.segment)) {
+    if (faults.length >= FAULTS_MAX) break;
     if (path.occurrence !== null && path.occurrence !== at.occurrence) continue;
     for (const [index, written] of doc.repetitions(at, path.field).entries()) {
       const repetition = index + 1;
