@@ -82,13 +82,14 @@ describe('HL7', () => {
 describe('FHIR', () => {
   const order = {
     ...{ resourceType: 'ServiceRequest', status: 'active', intent: 'order', id: 'sr1' },
-    code: { coding: [{ system: 'http://loinc.org', code: '2345-7' }], text: 'for Zweistein' },
+    code: { coding: [{ system: 'http://loinc.org', code: '2345-7', display: 'Glucose' }], text: 'for Zweistein' },
     subject: { reference: 'Patient/SECRET77', display: 'Albertine Zweistein' },
     requester: { display: 'Dr Zweistein' },
     note: [{ text: 'Zweistein calls' }],
     text: { div: '<div>Zweistein</div>' },
     extension: [{ valueString: 'Zweistein' }],
     'Zweistein key': 1,
+    supportingInfo: [{ reference: 'Patient/SECRET77', display: 'Zweistein' }, { display: 'Zweistein' }],
   };
   const patient = { resourceType: 'Patient', birthDate: '1901-02-03', gender: 'female', id: 'SECRET77' };
   const tree = (value: unknown, unmask = false) => {
@@ -98,7 +99,10 @@ describe('FHIR', () => {
   };
 
   test('G18: masked by default, in a resource, a Bundle and what it holds', () => {
-    const bundle = { resourceType: 'Bundle', entry: [{ resource: patient }, { resource: order }] };
+    const bundle = {
+      resourceType: 'Bundle',
+      entry: [{ fullUrl: 'urn:x/SECRET77', resource: patient }, { resource: order }],
+    };
     for (const value of [order, bundle, { ...order, contained: [patient] }]) {
       const text = JSON.stringify(tree(value));
       for (const secret of ['Zwei', 'SECRET', '1901', 'female', 'calls']) expect(text, secret).not.toContain(secret);
@@ -109,6 +113,7 @@ describe('FHIR', () => {
     const shown = new Map(leaves(tree(order).nodes).map((node) => [node.path, node.value]));
     expect(shown.get('ServiceRequest.status')).toBe('active');
     expect(shown.get('ServiceRequest.code.coding[0].code')).toBe('2345-7');
+    expect(shown.get('ServiceRequest.code.coding[0].display')).toBe('Glucose');
     expect(JSON.stringify(tree(order, true))).toContain('Albertine Zweistein');
   });
 });

@@ -134,12 +134,17 @@ interface JsonWalk {
 function jsonChildren(object: JsonObject, path: string, hidden: boolean, walk: JsonWalk): DisplayNode[] {
   const type = object['resourceType'];
   const known = type === undefined || (typeof type === 'string' && !hidesResource(type));
+  // A coding's display is the code's text; any other display may be a person's name.
+  const coding = 'code' in object;
   const children: DisplayNode[] = [];
   for (const [key, value] of Object.entries(object)) {
     if (!walk.budget.take()) break;
     const typeName = key === 'resourceType' && typeof value === 'string' && /^[A-Z][A-Za-z]{1,40}$/.test(value);
     const plainName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(key);
-    const hide = !walk.unmask && !typeName && (hidden || !known || !plainName || hidesElement(key));
+    const hide =
+      !walk.unmask &&
+      !typeName &&
+      (hidden || !known || !plainName || hidesElement(key) || (key === 'display' && !coding));
     const name = elementName(key, walk.unmask);
     children.push(jsonNode(value, `${path}.${name}`, name, hide, walk));
   }

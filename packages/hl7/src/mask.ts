@@ -5,7 +5,7 @@
 
 /** Readable segments, and their fields that are hidden all the same: people, telephones, addresses, free text. */
 const READABLE_SEGMENTS: Readonly<Record<string, readonly number[]>> = {
-  MSH: [],
+  MSH: [8],
   MSA: [3],
   ERR: [1, 7, 8],
   SFT: [],
@@ -14,7 +14,7 @@ const READABLE_SEGMENTS: Readonly<Record<string, readonly number[]>> = {
   ORC: [3, 10, 11, 12, 14, 19, 22, 23, 24],
   OBR: [3, 10, 13, 16, 17, 18, 19, 20, 21, 28, 32, 33, 34, 35, 39, 43],
   OBX: [5, 16],
-  SPM: [14],
+  SPM: [2, 3, 14],
   NTE: [3, 5],
   DG1: [4, 16],
   AL1: [5],
@@ -44,7 +44,7 @@ const HIDDEN_ELEMENTS = new Set(
   (
     'name birthDate telecom address text note subject patient requester performer encounter insurance collector ' +
     'valueString valueDateTime patientInstruction contact photo div data author responsible enterer sender receiver ' +
-    'contained extension'
+    'contained extension reference fullUrl description comment title accessionIdentifier'
   ).split(' '),
 );
 

@@ -32,6 +32,7 @@ export class Hl7Document {
   readonly charset: Charset;
   readonly #message: Hl7Message;
   #segments: readonly SegmentAt[] | undefined;
+  #texts: (readonly string[] | undefined)[] = [];
   readonly #byName = new Map<string, SegmentAt[]>();
 
   constructor(lines: readonly string[], delimiters: Delimiters, charset: Charset) {
@@ -66,15 +67,20 @@ export class Hl7Document {
 
   /** Text of a field with all its repetitions, as it stands in the message; '' where there is none. */
   field(at: SegmentAt, field: number): string {
-    if (at.name === 'MSH' && field === 1) return this.delimiters.field;
-    // medplum answers MSH-2 from the context, which may hold our stand-ins; the stored text is what came.
-    if (at.name === 'MSH' && field === 2) return at.segment.fields[1]?.toString() ?? '';
-    return this.#field(at.segment, field)?.toString() ?? '';
+    // MSH-1 is the separator itself, so the split text of MSH is one behind.
+    if (at.name !== 'MSH') return this.fieldTexts(at)[field] ?? '';
+    return field === 1 ? this.delimiters.field : (this.fieldTexts(at)[field - 1] ?? '');
   }
 
   /** How many fields the segment is written with; MSH-1 counts. */
   fieldCount(at: SegmentAt): number {
-    return at.segment.fields.length - (at.name === 'MSH' ? 0 : 1);
+    return this.fieldTexts(at).length - (at.name === 'MSH' ? 0 : 1);
+  }
+
+  /** The segment's text split at the field separator; the name is first. Kept, because every check reads it again. */
+  fieldTexts(at: SegmentAt): readonly string[] {
+    this.#texts[at.index] ??= at.segment.toString().split(this.delimiters.field);
+    return this.#texts[at.index] ?? [];
   }
 
   /** Value at the path, unescaped; '' where there is none or the path is none. See {@link getAll}. */
@@ -105,7 +111,7 @@ export class Hl7Document {
   /** Repetitions of a field, as written; one empty one where the field is absent. */
   repetitions(at: SegmentAt, field: number): readonly string[] {
     const text = this.field(at, field);
-    const whole = at.name === 'MSH' && field <= 2;
+    const whole = (at.name === 'MSH' && field <= 2) || !text.includes(this.delimiters.repetition);
     return whole ? [text] : text.split(this.delimiters.repetition);
   }
 
@@ -116,7 +122,8 @@ export class Hl7Document {
 
   /** Subcomponents of one component, as written. */
   subcomponents(component: string): readonly string[] {
-    return this.delimiters.subcomponent === null ? [component] : component.split(this.delimiters.subcomponent);
+    const separator = this.delimiters.subcomponent;
+    return separator === null || !component.includes(separator) ? [component] : component.split(separator);
   }
 
   unescape(raw: string): string {
@@ -139,6 +146,7 @@ export class Hl7Document {
     if (at === undefined || (at.name === 'MSH' && parsed.field <= 2)) return false;
     if (parsed.subcomponent !== null && this.delimiters.subcomponent === null) return false;
     const escaped = escapeText(value, this.delimiters);
+    this.#texts[at.index] = undefined;
     if (this.#field(at.segment, parsed.field) === undefined) at.segment.setField(parsed.field, '');
     const field = this.#field(at.segment, parsed.field);
     if (field === undefined) return false;
@@ -163,6 +171,7 @@ export class Hl7Document {
     }
     const at = this.named(parsed.segment)[(parsed.occurrence ?? 1) - 1];
     const field = at === undefined ? undefined : this.#field(at.segment, parsed.field);
+    if (at !== undefined) this.#texts[at.index] = undefined;
     components.forEach((each, index) => {
       field?.setComponent(index + 1, each, undefined, (parsed.repetition ?? 1) - 1);
     });

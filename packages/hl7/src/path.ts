@@ -15,8 +15,20 @@ export interface Hl7Path {
 const PATH =
   /^([A-Z][A-Z0-9]{2})(?:[([](\d{1,5})[)\]])?(?:-(\d{1,3})(?:[([](\d{1,5})[)\]])?(?:\.(\d{1,3})(?:\.(\d{1,3}))?)?)?$/;
 
+/** Paths come from configuration and from our own code, so few differ; the rest is parsed each time. */
+const cache = new Map<string, Hl7Path>();
+const CACHE_MAX = 2000;
+
 /** undefined where the text is no path. A number 0 is none. */
 export function parsePath(text: string): Hl7Path | undefined {
+  const known = cache.get(text);
+  if (known !== undefined) return known;
+  const path = readPath(text);
+  if (path !== undefined && cache.size < CACHE_MAX) cache.set(text, path);
+  return path;
+}
+
+function readPath(text: string): Hl7Path | undefined {
   const match = PATH.exec(text);
   const segment = match?.[1];
   if (match === null || segment === undefined) return undefined;

@@ -91,6 +91,7 @@ const VERDICTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 const here = existsSync(FOLDER);
 const title = here ? 'published samples' : 'published samples (SKIPPED: no folder; set INORDER_SAMPLES)';
+if (!here) console.warn(`SKIPPED: ${import.meta.filename}: there are no samples in ${FOLDER}`);
 
 function read(file: string): Buffer {
   return readFileSync(path.join(FOLDER, file));

@@ -50,12 +50,13 @@ function readsLike(name: string, next: readonly string[]): boolean {
 
 /** Where another segment begins inside this one. */
 function runTogether(doc: Hl7Document, at: SegmentAt): { fault: Fault; name: string } | null {
-  const fields = at.segment.toString().split(doc.delimiters.field);
+  const fields = doc.fieldTexts(at);
   for (let index = 1; index < fields.length - 1; index += 1) {
     const text = fields[index] ?? '';
-    const name = text.slice(-3);
     // A field that is nothing but the name may be a value: a segment named in ERR, say.
-    if (text.length <= 3 || !isNamedSegment(name)) continue;
+    if (text.length <= 3) continue;
+    const name = text.slice(-3);
+    if (!isNamedSegment(name)) continue;
     const versionEnds = at.name === 'MSH' && index === 11 && /^2(?:\.\d){1,2}$/.test(text.slice(0, -3));
     if (!versionEnds && !readsLike(name, fields.slice(index + 1))) continue;
     const field = at.name === 'MSH' ? index + 1 : index;
