@@ -3,7 +3,7 @@ import { NEVER, orderOf } from '@inorder/testkit/delivery-request';
 import { describeDestination } from '@inorder/testkit/destination-conformance';
 import { ManualClock } from '@inorder/testkit/manual-clock';
 import { ackText, frame, ScriptedLis } from '@inorder/testkit/scripted-lis';
-import { Hl7Server } from '@medplum/hl7';
+import { type Hl7MessageEvent, Hl7Server } from '@medplum/hl7';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDestination } from '../destination.ts';
 import { MllpDestination, type MllpDocument } from './mllp-destination.ts';
@@ -247,7 +247,7 @@ test.each(['\x0b', '\x1c'])('a payload with frame byte %j is refused and never s
 test('an independent MLLP stack takes our frames and we take its answers', async () => {
   const seen: (string | undefined)[] = [];
   const server = new Hl7Server((connection) => {
-    connection.addEventListener('message', ({ message }) => {
+    connection.addEventListener('message', ({ message }: Hl7MessageEvent) => {
       seen.push(message.getSegment('MSH')?.getField(10)?.toString());
       connection.send(message.buildAck());
     });
