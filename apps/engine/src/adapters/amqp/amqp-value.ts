@@ -1,7 +1,7 @@
 /**
  * Reads the sections of one encoded AMQP 1.0 message without losing anything: rhea's own decoder turns every number
  * into a JS number (9007199254740993 becomes …992), forgets whether an id was a string, a ulong, a uuid or binary,
- * and lets a malformed message take the connection down. rhea's type reader is kept; three of its methods are
+ * and lets a malformed message take the connection down. rhea's type reader is kept, with two of its methods
  * replaced on the instance. Source: AMQP 1.0 part 1 section 1.6, part 3 section 3.2.
  */
 import { Buffer } from 'node:buffer';
@@ -28,25 +28,16 @@ const CODE_OF_SYMBOL: Readonly<Record<string, number>> = {
   'amqp:footer:map': 0x78,
 };
 
-/** rhea's reader, but 8-byte integers, strings and symbols stay bytes until someone asks, and counts are believed only as far as bytes can back them. */
+/** rhea's reader, but 8-byte integers, strings and symbols stay bytes until someone asks. */
 function exactReader(bytes: Buffer): RheaReader {
   const reader = new Reader(bytes);
   const fixed = reader.read_fixed_width.bind(reader);
-  const sizeCount = reader.read_size_count.bind(reader);
   const take = (length: number): Buffer => {
     if (length > reader.remaining()) throw new RangeError('a value is longer than its message');
     return reader.read_bytes(length);
   };
   reader.read_fixed_width = (type) => (EIGHT_BYTE_INTEGERS.has(type.name) ? take(type.width) : fixed(type));
   reader.read_variable_width = (type) => take(reader.read_uint(type.width));
-  // An array of a zero-width type could announce four thousand million elements in twelve bytes.
-  reader.read_size_count = (width) => {
-    const limits = sizeCount(width);
-    if (limits.count > limits.size || limits.size > reader.remaining() + width) {
-      throw new RangeError('a list or map announces more elements than its bytes can hold');
-    }
-    return limits;
-  };
   return reader;
 }
 

@@ -184,7 +184,8 @@ export class ListenerConnection {
       this.#refuse(receiver, admitted);
       return;
     }
-    const producer: Producer = { peer: this.#peer, close: (error) => this.#closeLink(receiver, error) };
+    const identity = JSON.stringify([this.#o.connection.container_id, receiver.name]);
+    const producer: Producer = { peer: this.#peer, identity, close: (error) => this.#closeLink(receiver, error) };
     const locked = this.#o.producers.admit(admitted.sourceId, admitted.producers, producer);
     if (locked !== undefined) {
       this.#refuse(receiver, locked);

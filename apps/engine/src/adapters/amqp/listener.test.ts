@@ -331,6 +331,24 @@ describe('G3: one producing link per interface', () => {
     await second.sender();
     expect(seen).toEqual(['OPEN', 'CONNECTING', 'OPEN']);
   });
+  test('a client that comes back takes its own link over, before the old connection is seen dead', async () => {
+    const l = await listener();
+    const before = new Client(l.port);
+    const held = before.link({ name: 'its-link', target: ADDRESS });
+    await before.until(() => held.sender.sendable());
+    send(held.sender, 'one');
+    await l.intake.until(1);
+    const after = new Client(l.port);
+    const sender = await after.sender({ name: 'its-link', target: ADDRESS });
+    await before.until(() => held.closed);
+    expect(held.refusal).toMatch(/^amqp:link:stolen/);
+    l.intake.at(0).settle(ACCEPT);
+    l.intake.answer = () => ACCEPT;
+    send(sender, 'one again');
+    await after.until(() => after.outcomes.length === 1);
+    expect([before.outcomes, after.outcomes]).toEqual([[], ['one again accepted']]);
+    expect(l.listener.counters.stale).toBe(1);
+  });
   test('producers: many lets both in', async () => {
     const l = await listener();
     l.intake.answer = () => ACCEPT;
@@ -491,6 +509,16 @@ describe('G19: sizes', () => {
     socket.resume();
     await closed;
     expect(l.log.lines.at(-1)?.fields).toMatchObject({ reason: 'a frame is larger than max-frame-size' });
+  });
+  test('a frame before login that announces four thousand million elements ends its connection, not the process', async () => {
+    const l = await listener();
+    const socket = net.connect(l.port, '127.0.0.1');
+    toStop.push(() => void socket.destroy());
+    const bomb = Buffer.from([0x00, 0x53, 0x41, 0xc0, 11, 1, 0xf0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x40]);
+    const head = Buffer.from([0, 0, 0, 8 + bomb.length, 2, 1, 0, 0]);
+    socket.write(Buffer.concat([Buffer.from('AMQP\x03\x01\x00\x00'), head, bomb]));
+    await new Promise((done) => socket.once('end', done).resume());
+    expect(l.log.lines.at(-1)?.message).toBe('AMQP client broke the protocol');
   });
   test('a client that never gets through the handshake is cut off', async () => {
     const l = await listener({ connectTimeoutMs: 20 });

@@ -12,6 +12,8 @@ export interface LinkError {
 /** A link that was let in. `close` tells its client why. */
 export interface Producer {
   readonly peer: string;
+  /** Container id and link name: the same link, attached again. */
+  readonly identity: string;
   readonly close: (error: LinkError) => void;
 }
 
@@ -26,6 +28,12 @@ export class Producers {
   /** @returns why not, where one holds it already. */
   admit(sourceId: SourceId, mode: 'one' | 'many', producer: Producer): LinkError | undefined {
     const holders = this.#holders.get(sourceId) ?? new Set();
+    // A client that reconnects before we notice that its old connection is dead takes its own link back (AMQP 1.0 §2.6.1).
+    for (const holder of [...holders]) {
+      if (holder.identity === producer.identity) {
+        holder.close({ condition: 'amqp:link:stolen', description: 'The same link was attached again' });
+      }
+    }
     const [first] = holders;
     if (mode === 'one' && first !== undefined) {
       return {

@@ -106,7 +106,7 @@ export class ReceiverQueue {
     session.begin();
     const receiver = session.open_receiver({
       // Durable 2: brokers that declare a queue by its terminus else make one that dies with them.
-      source: { address: source.address, durable: 2, expiry_policy: 'never' },
+      source: { address: source.address, durable: 2 },
       snd_settle_mode: 0,
       max_message_size: settings.maxMessageBytes,
       credit_window: 0,

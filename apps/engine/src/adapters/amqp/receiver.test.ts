@@ -323,6 +323,20 @@ test('G22: TLS to the broker is verified, and an unknown certificate is refused'
   await b.until(() => b.outcomes.length === 3);
 });
 
+test('a certificate that cannot be read is a status, not a crash', async () => {
+  const connection = {
+    kind: 'CONNECT',
+    host: '127.0.0.1',
+    port: 1,
+    reconnectDelayMs: 10,
+    reconnectDelayMsMax: 100,
+  } as const;
+  const { statuses } = reader(1, 5, {
+    connection: { ...connection, tls: { verify: true, cert: 'nonsense', key: 'nonsense' } },
+  });
+  expect((await statuses.until((s) => s.state === 'RETRYING')).detail).toContain('Could not dial');
+});
+
 test('G19: an oversized message is rejected without being kept, one of 1 MiB is taken', async () => {
   const b = await broker();
   const { intake, receiver } = reader(b.port, 5, { maxMessageBytes: 1_100_000 });

@@ -106,7 +106,13 @@ export class AmqpReceiver {
     );
     connection.on('protocol_error', (error: Error) => lost(reasonOf('The broker broke the protocol', error)));
     connection.on('error', (error: Error) => lost(reasonOf('The connection failed', error)));
-    connection.connect();
+    try {
+      connection.connect();
+    } catch (error) {
+      // A certificate that cannot be read throws out of tls.connect; a corrected configuration makes a new receiver.
+      lost(reasonOf('Could not dial', error instanceof Error ? error : undefined));
+      return;
+    }
     connection.socket?.once('close', () => {
       clearHeartbeats(connection);
       lost(`The connection to ${where} is gone`);
