@@ -7,6 +7,8 @@ import { createServer } from 'node:http';
 import { createServiceHost, HOST_VARIABLE } from './service-host.ts';
 
 export default async function setup(): Promise<() => Promise<void>> {
+  // Every tier of a run has this setup, and one host serves them all.
+  if (process.env[HOST_VARIABLE] !== undefined) return async () => undefined;
   const host = createServiceHost();
   const secret = randomBytes(16).toString('hex');
   const server = createServer((request, response) => {
