@@ -32,6 +32,8 @@ export interface DeadLetterGroup {
 export interface DeadLetterGroups {
   readonly groups: readonly DeadLetterGroup[];
   readonly total: number;
+  /** When the newest of all dead letters, whatever the filter, was written; null when nothing ever failed. */
+  readonly lastFailureAt: Date | null;
   /** True when there are more than EXAMINED_MAX: then the counts are of the newest so many. */
   readonly partial: boolean;
 }
@@ -46,7 +48,9 @@ export async function deadLetterGroups(
 ): Promise<DeadLetterGroups> {
   const { rows } = await client.query<GroupRow>(GROUPS, filterValues(filter));
   const examined = Number(rows[0]?.examined ?? 0);
+  const newest = await client.query<{ at: Date | null }>('SELECT max(created_at) AS at FROM dead_letter');
   return {
+    lastFailureAt: newest.rows[0]?.at ?? null,
     partial: examined > EXAMINED_MAX,
     total: Math.min(examined, EXAMINED_MAX),
     groups: rows.map((row) => ({

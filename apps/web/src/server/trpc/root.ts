@@ -1,10 +1,20 @@
 /** One router per noun. A new noun: `routers/<noun>/router.ts` that names its procedures, and one line here. */
+import { auditRouter } from './routers/audit/router.ts';
+import { commandsRouter } from './routers/commands/router.ts';
+import { configRouter } from './routers/config/router.ts';
+import { deadLettersRouter } from './routers/dead-letters/router.ts';
 import { lanesRouter } from './routers/lanes/router.ts';
+import { messagesRouter } from './routers/messages/router.ts';
 import { sessionRouter } from './routers/session/router.ts';
 import { createCallerFactory, router } from './trpc.ts';
 
 export const appRouter = router({
+  audit: auditRouter,
+  commands: commandsRouter,
+  config: configRouter,
+  deadLetters: deadLettersRouter,
   lanes: lanesRouter,
+  messages: messagesRouter,
   session: sessionRouter,
 });
 
