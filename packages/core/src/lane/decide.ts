@@ -45,14 +45,16 @@ const noteNumbered = (state: LaneState, event: Of<'NUMBERED'>): Decision => ({
   state: numbered(state, event),
   effects: [],
 });
-const noteOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision => ({
-  state: withOutcomes(state, event.outcomes),
-  effects: [],
-});
-const goOnNumbered = (state: LaneState, event: Of<'NUMBERED'>): Decision =>
-  advance(numbered(state, event), event.nowAt);
-const goOnOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision =>
-  advance(withOutcomes(state, event.outcomes), event.nowAt);
+const heard = (state: LaneState, event: Of<'OUTCOMES'>): LaneState => {
+  const known = withOutcomes(state, event.outcomes);
+  const { moreFrom } = event;
+  return moreFrom === undefined || (known.forgottenFrom !== null && known.forgottenFrom <= moreFrom)
+    ? known
+    : { ...known, forgottenFrom: moreFrom };
+};
+const noteOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision => ({ state: heard(state, event), effects: [] });
+const goOnNumbered = (state: LaneState, event: Of<'NUMBERED'>): Decision => advance(numbered(state, event), event.nowAt);
+const goOnOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision => advance(heard(state, event), event.nowAt);
 const goOn = (state: LaneState, event: { readonly nowAt: number }): Decision => advance(state, event.nowAt);
 
 const queueCommand = (state: LaneState, event: Of<'COMMAND'>): Decision =>

@@ -88,6 +88,7 @@ export class LaneWorld {
       more,
       headTries: tries,
       replays: [],
+      failedOrders: new Map(),
     };
     const opened = openLane(record, clean, this.nowAt);
     this.effects = [...opened.effects];

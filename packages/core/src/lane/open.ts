@@ -24,6 +24,8 @@ export interface LaneRecord {
   /** What the attempts of the head say; NO_TRIES where there are none. */
   readonly headTries: HeadTries;
   readonly replays: readonly ReplayOrder[];
+  /** Placer key → number that failed and is not repaired; empty but under passWithOrder. */
+  readonly failedOrders: ReadonlyMap<string, SequenceNo>;
 }
 
 /**
@@ -49,7 +51,7 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number): Dec
     failedRun: record.failedRun,
     failedRunCode: record.failedRunCode,
     released: null,
-    failedOrders: new Map(),
+    failedOrders: record.failedOrders,
     commands: [],
     replays: record.replays,
     lookupFor: null,

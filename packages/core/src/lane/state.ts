@@ -232,6 +232,8 @@ export type LaneEvent =
   | {
       readonly kind: 'OUTCOMES';
       readonly outcomes: readonly { readonly sequenceNo: SequenceNo; readonly outcome: Outcome }[];
+      /** More outcomes stand in the store from here on; they were not read. */
+      readonly moreFrom?: SequenceNo;
       readonly nowAt: number;
     }
   | {

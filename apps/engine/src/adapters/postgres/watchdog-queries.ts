@@ -1,0 +1,79 @@
+/** What the watchdog asks; counted apart from the hot path. */
+import type { Queries, Statement } from './database.ts';
+
+/** stage_claim is small: one row a chunk under way. A claim lives while its instance's heart beats and it is not stuck. */
+const LIVE_CLAIMS: Statement = {
+  name: 'live_claims',
+  text: `
+SELECT unnest(c.message_ids) AS message_id
+  FROM stage_claim c JOIN engine_instance e USING (instance)
+ WHERE c.claimed_at > now() - $1 * interval '1 millisecond'
+   AND e.stopped_at IS NULL AND e.heartbeat_at > now() - $2 * interval '1 millisecond'`,
+};
+
+export async function readLiveClaims(queries: Queries, stageStuckMs: number, leaseMs: number): Promise<Set<string>> {
+  const rows = await queries.query<{ message_id: string }>(LIVE_CLAIMS, [stageStuckMs, leaseMs]);
+  return new Set(rows.map((r) => r.message_id));
+}
+
+const DROP_DEAD_CLAIMS: Statement = {
+  name: 'drop_dead_claims',
+  text: `
+DELETE FROM stage_claim c
+ WHERE c.claimed_at < now() - $1 * interval '1 millisecond'
+    OR NOT EXISTS (SELECT 1 FROM engine_instance e WHERE e.instance = c.instance AND e.stopped_at IS NULL AND e.heartbeat_at > now() - $2 * interval '1 millisecond')`,
+};
+
+/** Claims of instances that are gone, and those that outlived every limit. */
+export async function dropDeadClaims(queries: Queries, stageStuckMs: number, leaseMs: number): Promise<void> {
+  await queries.query(DROP_DEAD_CLAIMS, [stageStuckMs * 10, leaseMs]);
+}
+
+const ENSURE_PARTITIONS: Statement = {
+  name: 'ensure_partitions',
+  text: `SELECT parts.ensure_payload_partitions((now() AT TIME ZONE 'UTC')::date, $1) AS made, (SELECT count(*)::int FROM (SELECT 1 FROM parts.message_payload_default LIMIT 1) d) AS strays`,
+};
+
+/** `strays` > 0: the default partition is used, which should never happen. */
+export async function ensurePartitions(
+  queries: Queries,
+  daysAhead: number,
+): Promise<{ readonly made: number; readonly strays: number }> {
+  const [row] = await queries.query<{ made: number; strays: number }>(ENSURE_PARTITIONS, [daysAhead]);
+  return row ?? { made: 0, strays: 0 };
+}
+
+/** Index: message_tracking_interface_id_sequence_no_key. The last numbers below each checkpoint must be settled (G5). */
+const BROKEN_LANES: Statement = {
+  name: 'broken_lanes',
+  text: `
+SELECT i.code, c.last_delivered_sequence AS checkpoint, s.last_sequence_no AS high_water,
+       (SELECT min(t.sequence_no) FROM message_tracking t
+         WHERE t.interface_id = c.interface_id AND t.sequence_no > c.last_delivered_sequence - $2 AND t.sequence_no <= c.last_delivered_sequence
+           AND (t.settled_at IS NULL OR t.status NOT IN ('DELIVERED', 'FAILED', 'SKIPPED', 'FILTERED'))) AS unsettled
+  FROM message_delivery_checkpoint c JOIN interface_sequence s USING (interface_id) JOIN interface i USING (interface_id)
+ WHERE c.interface_id = ANY($1::uuid[])`,
+};
+
+export interface BrokenLane {
+  readonly code: string;
+  readonly detail: string;
+}
+
+export async function readBrokenLanes(
+  queries: Queries,
+  ids: readonly string[],
+  numbers: number,
+): Promise<BrokenLane[]> {
+  const rows = await queries.query<{ code: string; checkpoint: string; high_water: string; unsettled: string | null }>(
+    BROKEN_LANES,
+    [ids, numbers],
+  );
+  return rows.flatMap((r) => {
+    if (r.unsettled !== null)
+      return [{ code: r.code, detail: `#${r.unsettled} is below the checkpoint ${r.checkpoint} and not settled` }];
+    if (BigInt(r.checkpoint) > BigInt(r.high_water))
+      return [{ code: r.code, detail: `the checkpoint ${r.checkpoint} is above the high-water mark ${r.high_water}` }];
+    return [];
+  });
+}

@@ -1,0 +1,160 @@
+/** The endpoints of this instance: connectors opened on first use, each with its breaker and what it said last. */
+import type { Clock, DeliveryRequest, DeliveryResult, DestinationId, ErrorCode, MessageId } from '@inorder/core';
+import { errorClass } from '@inorder/core';
+import type { DestinationDocument } from '@inorder/shared';
+import type { Logger } from 'pino';
+import type { MeasuredDestination } from '../adapters/destination.ts';
+import { Breaker } from './breaker.ts';
+import type { Incidents } from './incidents.ts';
+import type { DeliverySettings } from './settings.ts';
+
+export interface DestinationConfig {
+  readonly destinationId: DestinationId;
+  readonly name: string;
+  readonly document: DestinationDocument;
+}
+
+export interface DestinationsOptions<Waiter> {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: DeliverySettings;
+  readonly incidents: Incidents;
+  /** undefined = not configured (any more). */
+  readonly find: (id: DestinationId) => DestinationConfig | undefined;
+  readonly open: (document: DestinationDocument) => MeasuredDestination;
+  readonly wake: (waiter: Waiter) => void;
+}
+
+export class Destinations<Waiter> {
+  private readonly options: DestinationsOptions<Waiter>;
+  private readonly endpoints = new Map<DestinationId, Endpoint<Waiter>>();
+
+  constructor(options: DestinationsOptions<Waiter>) {
+    this.options = options;
+  }
+
+  get(id: DestinationId): Endpoint<Waiter> {
+    const known = this.endpoints.get(id);
+    if (known !== undefined) return known;
+    const made = new Endpoint(id, this.options);
+    this.endpoints.set(id, made);
+    return made;
+  }
+
+  name(id: DestinationId): string {
+    return this.options.find(id)?.name ?? id;
+  }
+
+  /** Addresses, credentials and times hold from the next send on. */
+  configured(): void {
+    for (const endpoint of this.endpoints.values()) endpoint.configured();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.endpoints.values()].map((e) => e.close()));
+  }
+}
+
+export class Endpoint<Waiter> {
+  readonly id: DestinationId;
+  readonly breaker: Breaker<Waiter>;
+  private readonly options: DestinationsOptions<Waiter>;
+  private connector: { readonly document: DestinationDocument; readonly sends: MeasuredDestination } | undefined;
+  /** The last answer, and the last one to another message than that. */
+  private lastAnswer: { readonly messageId: MessageId; readonly at: number } | undefined;
+  private answerBefore: { readonly messageId: MessageId; readonly at: number } | undefined;
+  private failedRun: { readonly code: ErrorCode; readonly count: number } | undefined;
+
+  constructor(id: DestinationId, options: DestinationsOptions<Waiter>) {
+    this.id = id;
+    this.options = options;
+    this.breaker = new Breaker<Waiter>({
+      clock: options.clock,
+      probeMs: options.settings.breakerProbeMs,
+      probeMsMax: options.settings.breakerProbeMsMax,
+      wake: options.wake,
+      onOpen: (code, detail) => options.incidents.open('ENDPOINT_DOWN', 'DESTINATION', this.name, `${code}: ${detail}`),
+      onClose: () => options.incidents.close('ENDPOINT_DOWN', 'DESTINATION', this.name),
+    });
+  }
+
+  get name(): string {
+    return this.options.find(this.id)?.name ?? this.id;
+  }
+
+  /** Sends once and keeps the books. Never rejects. */
+  async deliver(
+    request: DeliveryRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: DeliveryResult; readonly retryAt: number }> {
+    const connector = this.open();
+    if (connector === undefined) {
+      const detail = `destination ${this.name} is not configured`;
+      const result = { ok: false, code: 'ROUTE_DESTINATION_MISSING', detail, ackCode: null, response: null } as const;
+      return { result, retryAt: this.options.clock.wallMs() };
+    }
+    const result = await connector.deliver(request, signal);
+    return { result, retryAt: this.keepBooks(request.messageId, result, signal.aborted) };
+  }
+
+  /** When it last answered a message other than this one. */
+  lastAnswerToOther(id: MessageId): number | null {
+    const last = this.lastAnswer?.messageId === id ? this.answerBefore : this.lastAnswer;
+    return last?.at ?? null;
+  }
+
+  /** Numbers in a row, over all lanes here, that ended FAILED with this code (G20). */
+  failedRunOf(code: ErrorCode): number {
+    return this.failedRun?.code === code ? this.failedRun.count : 0;
+  }
+
+  countFailed(code: ErrorCode): void {
+    this.failedRun = { code, count: this.failedRunOf(code) + 1 };
+  }
+
+  configured(): void {
+    const now = this.options.find(this.id)?.document;
+    if (this.connector === undefined || JSON.stringify(now) === JSON.stringify(this.connector.document)) return;
+    const old = this.connector.sends;
+    this.connector = undefined;
+    // The sends under way end as they would have; only then its connections go.
+    old
+      .close()
+      .catch((error: unknown) =>
+        this.options.logger.warn({ destination: this.name, error: String(error) }, 'destination closed badly'),
+      );
+  }
+
+  async close(): Promise<void> {
+    this.breaker.close();
+    await this.connector?.sends.close();
+  }
+
+  private open(): MeasuredDestination | undefined {
+    if (this.connector !== undefined) return this.connector.sends;
+    const config = this.options.find(this.id);
+    if (config === undefined) return undefined;
+    this.connector = { document: config.document, sends: this.options.open(config.document) };
+    return this.connector.sends;
+  }
+
+  private keepBooks(id: MessageId, result: DeliveryResult, aborted: boolean): number {
+    const nowAt = this.options.clock.wallMs();
+    if (result.ok || isAnswer(result.code)) {
+      if (this.lastAnswer?.messageId !== id) this.answerBefore = this.lastAnswer;
+      this.lastAnswer = { messageId: id, at: nowAt };
+      if (result.ok) this.failedRun = undefined;
+      this.breaker.answered();
+      return nowAt;
+    }
+    // What we aborted ourselves says nothing about the endpoint.
+    if (!aborted && errorClass(result.code) === 'endpoint') return this.breaker.failed(result.code, result.detail);
+    return nowAt;
+  }
+}
+
+/** The endpoint spoke to us about this message, whatever it said. */
+function isAnswer(code: ErrorCode): boolean {
+  const kind = errorClass(code);
+  return kind === 'permanent' || kind === 'transient' || code === 'HTTP_AMBIGUOUS';
+}

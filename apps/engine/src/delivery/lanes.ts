@@ -1,0 +1,349 @@
+/**
+ * The lanes this instance owns: hears of numbers and outcomes, carries out what each lane decides.
+ *
+ * **Invariant:** a lane exists only under a ShardHold; when the hold ends the lane is dead, and whatever still returns in
+ * its name changes nothing.
+ */
+import type {
+  Clock,
+  Decision,
+  Effect,
+  InterfaceCode,
+  InterfaceId,
+  LanePolicy,
+  Outcome,
+  Send,
+  SequenceNo,
+  SettleItem,
+  Shard,
+} from '@inorder/core';
+import type { Logger } from 'pino';
+import { errorCodeOf } from '../adapters/postgres/database.ts';
+import type { Destinations } from './destinations.ts';
+import type { LaneInbox, Numbered, StageEnd } from './inbox.ts';
+import type { Incidents } from './incidents.ts';
+import { Lane } from './lane.ts';
+import type { OutboundPayloads } from './outbound-payloads.ts';
+import type { DeliverySettings } from './settings.ts';
+import type { SettleLoop, SettleOutcome } from './settle-loop.ts';
+import type { ShardHold } from './shard-hold.ts';
+
+export interface LanesOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: DeliverySettings;
+  readonly settleLoop: SettleLoop;
+  readonly destinations: Destinations<Lane>;
+  readonly payloads: OutboundPayloads;
+  readonly incidents: Incidents;
+  /** Whose lane it is, where it is not ours: a hint, free to be lost. */
+  readonly elsewhere: LaneInbox;
+  /** Reads one lane again and puts it back. */
+  readonly reopen: (lane: Lane) => void;
+  /** Reads outcomes beyond the window. */
+  readonly lookUp: (lane: Lane, from: SequenceNo) => void;
+  readonly runCommand: (lane: Lane, effect: Extract<Effect, { kind: 'RUN_COMMAND' }>) => void;
+  readonly sendReplay: (lane: Lane, effect: Extract<Effect, { kind: 'SEND_REPLAY' }>) => void;
+}
+
+export interface LaneCounters {
+  delivered: number;
+  failed: number;
+  skipped: number;
+  filtered: number;
+  attempts: number;
+}
+
+export class Lanes implements LaneInbox {
+  readonly counters: LaneCounters = { delivered: 0, failed: 0, skipped: 0, filtered: 0, attempts: 0 };
+  private readonly options: LanesOptions;
+  private readonly lanes = new Map<InterfaceId, Lane>();
+  private readonly listeners = new Set<(lane: Lane) => void>();
+
+  constructor(options: LanesOptions) {
+    this.options = options;
+  }
+
+  get(id: InterfaceId): Lane | undefined {
+    const lane = this.lanes.get(id);
+    return lane === undefined || lane.isDead ? undefined : lane;
+  }
+
+  all(): IterableIterator<Lane> {
+    return this.lanes.values();
+  }
+
+  onChange(listener: (lane: Lane) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Puts a lane to work that was read under this hold. */
+  open(hold: ShardHold, code: InterfaceCode, decision: Decision): Lane {
+    const id = decision.state.interfaceId;
+    this.lanes.get(id)?.end();
+    const lane = new Lane(hold, code, decision.state, this);
+    this.lanes.set(id, lane);
+    lane.start(decision.effects);
+    this.changed(lane);
+    return lane;
+  }
+
+  /** Ends every lane of a hold that is lost or given back. */
+  closeShard(shard: Shard): void {
+    for (const [id, lane] of this.lanes) {
+      if (lane.hold.shard !== shard) continue;
+      this.leaveBreaker(lane);
+      lane.end();
+      this.lanes.delete(id);
+    }
+  }
+
+  numbered(numbers: readonly Numbered[]): void {
+    const nowAt = this.options.clock.wallMs();
+    const foreign: Numbered[] = [];
+    for (const n of numbers) {
+      const lane = this.get(n.interfaceId);
+      if (lane === undefined) foreign.push(n);
+      else {
+        lane.noteReceived(n.sequenceNo, n.receivedAt);
+        lane.tell({ kind: 'NUMBERED', highWater: n.sequenceNo, nowAt });
+      }
+    }
+    if (foreign.length > 0) this.options.elsewhere.numbered(foreign);
+  }
+
+  stageEnded(ends: readonly StageEnd[]): void {
+    const nowAt = this.options.clock.wallMs();
+    const perLane = new Map<Lane, { sequenceNo: SequenceNo; outcome: Outcome }[]>();
+    const foreign: StageEnd[] = [];
+    for (const end of ends) {
+      const lane = this.get(end.interfaceId);
+      if (lane === undefined) {
+        foreign.push(end);
+        continue;
+      }
+      if (end.status === 'PROCESSED' && end.payload !== null) this.options.payloads.keep(end.messageId, end.payload);
+      const list = perLane.get(lane) ?? [];
+      list.push({ sequenceNo: end.sequenceNo, outcome: outcomeOf(end) });
+      perLane.set(lane, list);
+    }
+    for (const [lane, outcomes] of perLane) lane.tell({ kind: 'OUTCOMES', outcomes, nowAt });
+    if (foreign.length > 0) this.options.elsewhere.stageEnded(foreign);
+  }
+
+  /** Policy or switch of one interface, from its current revision. */
+  configured(id: InterfaceId, policy: LanePolicy, enabled: boolean): void {
+    this.get(id)?.tell({ kind: 'CONFIGURED', policy, enabled, nowAt: this.options.clock.wallMs() });
+  }
+
+  get clock(): Clock {
+    return this.options.clock;
+  }
+
+  changed(lane: Lane): void {
+    for (const listener of this.listeners) listener(lane);
+  }
+
+  carryOut(lane: Lane, effect: Effect): void {
+    switch (effect.kind) {
+      case 'SEND':
+        void this.send(lane, effect.send);
+        return;
+      case 'SETTLE':
+        this.settle(lane, effect.item);
+        return;
+      case 'GRANT':
+        this.grant(lane, effect.sequenceNo);
+        return;
+      case 'NOTE_ATTEMPT':
+        this.counters.attempts += 1;
+        this.options.settleLoop.note(lane.hold, lane.state.interfaceId, [effect.attempt]);
+        return;
+      case 'LOOK_UP':
+        this.options.lookUp(lane, effect.fromSequenceNo);
+        return;
+      case 'RUN_COMMAND':
+        this.options.runCommand(lane, effect);
+        return;
+      case 'SEND_REPLAY':
+        this.options.sendReplay(lane, effect);
+    }
+  }
+
+  /** Never rejects: whatever goes wrong becomes an event of the lane. */
+  private async send(lane: Lane, send: Send): Promise<void> {
+    const { clock, settings, destinations } = this.options;
+    const endpoint = destinations.get(send.order.destinationId);
+    const payload = this.options.payloads.peek(send.order.messageId) ?? (await this.loadPayload(lane, send));
+    if (payload === undefined || !isStill(lane, send)) return;
+    if (!lane.hold.maySend(clock.monotonicMs(), settings.leaseSendMarginMs)) return this.blockedByLease(lane);
+    const blocked = endpoint.breaker.blocks(lane);
+    if (blocked !== null) {
+      endpoint.breaker.wait(lane);
+      lane.tell({ kind: 'BLOCKED', ...blocked, nowAt: clock.wallMs() });
+      return;
+    }
+    const request = {
+      interfaceId: lane.state.interfaceId,
+      interfaceCode: lane.code,
+      sequenceNo: send.sequenceNo,
+      messageId: send.order.messageId,
+      epoch: lane.hold.epoch,
+      attempt: send.attemptNo,
+      possibleDuplicate: send.possibleDuplicate,
+      controlId: send.order.controlId,
+      format: send.order.format,
+      payload,
+    };
+    const { result, retryAt } = await endpoint.deliver(request, lane.hold.signal);
+    if (!isStill(lane, send)) return;
+    lane.tell({
+      kind: 'SEND_RESULT',
+      result,
+      nowAt: clock.wallMs(),
+      lastAnswerAt: endpoint.lastAnswerToOther(send.order.messageId),
+      destinationFailedRun: result.ok ? 0 : endpoint.failedRunOf(result.code),
+      retryAt: Math.max(retryAt, clock.wallMs()),
+    });
+    this.waitAtBreaker(lane);
+  }
+
+  /** A head that nobody answers any more waits like one that cannot connect, and is the one to try again. */
+  private waitAtBreaker(lane: Lane): void {
+    const { phase } = lane.state;
+    if (lane.isDead || phase.name !== 'ENDPOINT_DOWN') return;
+    const endpoint = this.options.destinations.get(phase.destinationId);
+    if (!endpoint.breaker.isOpen) {
+      const retryAt = endpoint.breaker.failed(phase.code, `no answer to #${phase.sequenceNo} of ${lane.code}`);
+      lane.tell({
+        kind: 'BLOCKED',
+        code: phase.code,
+        sinceAt: phase.sinceAt,
+        retryAt,
+        nowAt: this.options.clock.wallMs(),
+      });
+    }
+    endpoint.breaker.wait(lane);
+  }
+
+  private async loadPayload(lane: Lane, send: Send): Promise<Uint8Array | undefined> {
+    try {
+      const payload = await this.options.payloads.load(send.order.messageId);
+      if (payload === undefined && isStill(lane, send)) {
+        this.options.incidents.open(
+          'PAYLOAD_MISSING',
+          'INTERFACE',
+          lane.code,
+          `the payload of #${send.sequenceNo} is not in the store; the lane waits`,
+        );
+        this.blockedByLease(lane);
+      }
+      return payload;
+    } catch (error) {
+      this.options.logger.warn(
+        { interface: lane.code, sequenceNo: send.sequenceNo, code: errorCodeOf(error) },
+        'payload not read',
+      );
+      if (isStill(lane, send)) this.blockedByLease(lane);
+      return undefined;
+    }
+  }
+
+  /** Our own infrastructure is the reason: a short wait, nothing counted. */
+  private blockedByLease(lane: Lane): void {
+    const nowAt = this.options.clock.wallMs();
+    lane.tell({ kind: 'BLOCKED', code: 'STORE_UNAVAILABLE', sinceAt: nowAt, retryAt: nowAt + 250, nowAt });
+  }
+
+  private settle(lane: Lane, item: SettleItem): void {
+    this.options.settleLoop.settle(lane.hold, item, (outcome) => this.settled(lane, item, outcome));
+  }
+
+  private settled(lane: Lane, item: SettleItem, outcome: SettleOutcome): void {
+    if (outcome === 'LOST' || lane.isDead) return;
+    if (outcome === 'REREAD') {
+      this.options.logger.error({ interface: lane.code, checkpoint: item.expectedCheckpoint }, 'lane read again');
+      this.options.reopen(lane);
+      return;
+    }
+    this.count(item);
+    for (const letter of item.deadLetters) {
+      if (letter.destinationId !== null) this.options.destinations.get(letter.destinationId).countFailed(letter.code);
+    }
+    if (item.heldFor !== null) {
+      this.options.incidents.open(
+        item.heldFor,
+        'INTERFACE',
+        lane.code,
+        `the lane holds before #${item.checkpoint + 1}`,
+      );
+    }
+    lane.tell({ kind: 'SETTLED', nowAt: this.options.clock.wallMs() });
+  }
+
+  private count(item: SettleItem): void {
+    this.counters.attempts += item.attempts.length;
+    for (const attempt of item.attempts) this.options.payloads.drop(attempt.messageId);
+    for (const change of item.changes) {
+      if (!change.settles) continue;
+      if (change.to === 'DELIVERED') this.counters.delivered += 1;
+      else if (change.to === 'FAILED') this.counters.failed += 1;
+      else if (change.to === 'SKIPPED') this.counters.skipped += 1;
+      else this.counters.filtered += 1;
+    }
+  }
+
+  /** Written alone before the bytes leave, under policy hold. */
+  private grant(lane: Lane, n: SequenceNo): void {
+    const { state } = lane;
+    const item: SettleItem = {
+      interfaceId: state.interfaceId,
+      expectedCheckpoint: state.checkpoint,
+      checkpoint: state.checkpoint,
+      grantedThrough: n,
+      changes: [],
+      deadLetters: [],
+      attempts: [],
+      failedRun: state.failedRun,
+      failedRunCode: state.failedRunCode,
+      heldFor: null,
+    };
+    this.options.settleLoop.settle(lane.hold, item, (outcome) => {
+      if (outcome === 'REREAD') this.options.reopen(lane);
+      else if (outcome === 'SETTLED') lane.tell({ kind: 'GRANTED', nowAt: this.options.clock.wallMs() });
+    });
+  }
+
+  private leaveBreaker(lane: Lane): void {
+    const { phase } = lane.state;
+    if (phase.name === 'ENDPOINT_DOWN') this.options.destinations.get(phase.destinationId).breaker.leave(lane);
+    if (phase.name === 'SENDING') this.options.destinations.get(phase.send.order.destinationId).breaker.leave(lane);
+  }
+}
+
+/** The lane still waits for exactly this send. */
+function isStill(lane: Lane, send: Send): boolean {
+  return !lane.isDead && lane.state.phase.name === 'SENDING' && lane.state.phase.send === send;
+}
+
+export function outcomeOf(end: StageEnd): Outcome {
+  const { messageId, placerKeys } = end;
+  switch (end.status) {
+    case 'PROCESSED':
+      return {
+        status: 'PROCESSED',
+        order: {
+          messageId,
+          destinationId: end.destinationId,
+          controlId: end.controlId,
+          format: end.format,
+          placerKeys,
+        },
+      };
+    case 'FAILED':
+      return { status: 'FAILED', messageId, recordedAs: 'FAILED', code: end.code, deadLetter: null, placerKeys };
+    case 'FILTERED':
+      return { status: 'FILTERED', messageId, recordedAs: 'FILTERED', code: null, deadLetter: null, placerKeys };
+  }
+}

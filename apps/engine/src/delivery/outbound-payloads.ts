@@ -1,0 +1,76 @@
+/** The bytes that wait to be sent, bounded; what does not fit is read again by its key, many in one read (G19). */
+import type { MessageId } from '@inorder/core';
+
+export interface OutboundPayloadsOptions {
+  readonly bytesMax: number;
+  /** One batched key read. @throws where Postgres is away. */
+  readonly read: (ids: readonly MessageId[]) => Promise<Map<MessageId, Uint8Array>>;
+}
+
+export class OutboundPayloads {
+  private readonly options: OutboundPayloadsOptions;
+  private readonly kept = new Map<MessageId, Uint8Array>();
+  private bytes = 0;
+  private wanted = new Map<
+    MessageId,
+    { resolve: (payload: Uint8Array | undefined) => void; reject: (cause: unknown) => void }[]
+  >();
+  private reading = false;
+  /** Messages whose bytes had to be read; the measure of docs/ARCHITECTURE counts them. */
+  reads = 0;
+
+  constructor(options: OutboundPayloadsOptions) {
+    this.options = options;
+  }
+
+  keep(id: MessageId, payload: Uint8Array): void {
+    if (this.kept.has(id)) return;
+    this.kept.set(id, payload);
+    this.bytes += payload.byteLength;
+    for (const [oldest, old] of this.kept) {
+      if (this.bytes <= this.options.bytesMax) break;
+      this.kept.delete(oldest);
+      this.bytes -= old.byteLength;
+    }
+  }
+
+  drop(id: MessageId): void {
+    const payload = this.kept.get(id);
+    if (payload === undefined) return;
+    this.kept.delete(id);
+    this.bytes -= payload.byteLength;
+  }
+
+  /** At hand, or undefined. */
+  peek(id: MessageId): Uint8Array | undefined {
+    return this.kept.get(id);
+  }
+
+  /** undefined = there is no such payload. @throws where Postgres is away. */
+  load(id: MessageId): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      const list = this.wanted.get(id) ?? [];
+      list.push({ resolve, reject });
+      this.wanted.set(id, list);
+      if (!this.reading) void this.readAll();
+    });
+  }
+
+  private async readAll(): Promise<void> {
+    this.reading = true;
+    // What is asked for in the same tick shares the read.
+    await Promise.resolve();
+    while (this.wanted.size > 0) {
+      const batch = this.wanted;
+      this.wanted = new Map();
+      try {
+        const found = await this.options.read([...batch.keys()]);
+        this.reads += batch.size;
+        for (const [id, waiters] of batch) for (const w of waiters) w.resolve(found.get(id));
+      } catch (error) {
+        for (const waiters of batch.values()) for (const w of waiters) w.reject(error);
+      }
+    }
+    this.reading = false;
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * Which shards this instance owns (G10). No clocks are compared: a successor takes a shard after seeing the same owner,
+ * epoch and renewal count for `leaseMs` on its own monotonic clock; at once if it was given back, or if its owner is this
+ * very instance before a restart (the caller holds the instance lock).
+ *
+ *   free or stale ──acquire, commit──▶ held ──renew each leaseRenewMs──▶ held
+ *                                        ├── not renewed before the lease ends ──▶ lost: sockets reset, lanes dead
+ *                                        └── wanted elsewhere or stopping ──drain──▶ given back
+ */
+import { type Clock, epoch as epochOf, SHARD_COUNT, type Shard, shard as shardOf } from '@inorder/core';
+import type { Logger } from 'pino';
+import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
+import {
+  acquire,
+  beat,
+  giveBack,
+  type InstanceCard,
+  type Lease,
+  type Observation,
+  observe,
+  renew,
+  sayStopped,
+} from '../adapters/postgres/lease-queries.ts';
+import type { DeliverySettings } from './settings.ts';
+import { ShardHold } from './shard-hold.ts';
+
+export interface OwnershipOptions {
+  readonly queries: Queries;
+  readonly card: InstanceCard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: DeliverySettings;
+  /** Reads and opens the lanes of shards just acquired. @throws where Postgres is away; it is tried again. */
+  readonly open: (holds: readonly { readonly hold: ShardHold; readonly clean: boolean }[]) => Promise<void>;
+  /** Ends the lanes of a shard; nothing of them may be sent any more. */
+  readonly close: (hold: ShardHold) => void;
+  /** Resolves when nothing of this shard is under way. */
+  readonly drain: (holds: readonly ShardHold[]) => Promise<void>;
+}
+
+/** Wall and monotonic clock further apart than this between two renewals: the machine slept; trust nothing. */
+const CLOCK_DRIFT_MS_MAX = 500;
+
+/** How often a lease is held against the monotonic clock. */
+const LEASE_WATCH_MS = 250;
+
+interface Seen {
+  readonly lease: Lease;
+  readonly sinceMs: number;
+}
+
+export class Ownership {
+  private readonly options: OwnershipOptions;
+  private readonly held = new Map<Shard, ShardHold>();
+  private readonly seenLeases = new Map<Shard, Seen>();
+  private readonly seenInstances = new Map<string, { readonly heartbeats: number; readonly sinceMs: number }>();
+  private observation: Observation = { instances: [], leases: [] };
+  private first = true;
+  private stopped = false;
+  private readonly timers = new Map<string, () => void>();
+  private work: Promise<void> = Promise.resolve();
+  private lastRenewal: { readonly wallMs: number; readonly monotonicMs: number } | null = null;
+
+  constructor(options: OwnershipOptions) {
+    this.options = options;
+  }
+
+  get shards(): readonly Shard[] {
+    return [...this.held.keys()];
+  }
+
+  hold(of: Shard): ShardHold | undefined {
+    return this.held.get(of);
+  }
+
+  /** Which instance owns a shard, as last seen. */
+  ownerOf(of: Shard): string | null {
+    return this.observation.leases[of]?.owner ?? null;
+  }
+
+  /** Takes what it may and opens its lanes; then goes on by itself. */
+  async start(): Promise<void> {
+    await this.balance();
+    this.every('balance', this.options.settings.instanceHeartbeatMs, () => this.balance());
+    this.every('renew', this.options.settings.leaseRenewMs, () => this.renewAll());
+    this.watchLeases();
+  }
+
+  /** A settlement showed that the shard is somebody else's. */
+  lose(hold: ShardHold): void {
+    if (this.held.get(hold.shard) !== hold) return;
+    this.held.delete(hold.shard);
+    hold.lose();
+    this.options.close(hold);
+    this.options.logger.warn({ shard: hold.shard, epoch: hold.epoch }, 'shard lost');
+  }
+
+  /** Drains, gives everything back, says goodbye. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    for (const cancel of this.timers.values()) cancel();
+    await this.work;
+    await this.release([...this.held.values()]);
+    await sayStopped(this.options.queries, this.options.card.instance);
+  }
+
+  /** One after the other: a balance and a renewal never run at once. */
+  private every(name: string, ms: number, run: () => Promise<void>): void {
+    const next = (): void => {
+      if (this.stopped) return;
+      const later = (): void => {
+        this.work = this.work
+          .then(run)
+          .catch((error: unknown) => this.options.logger.warn({ code: errorCodeOf(error) }, 'leases wait for postgres'))
+          .finally(next);
+      };
+      this.timers.set(name, this.options.clock.schedule(ms, later));
+    };
+    next();
+  }
+
+  private async balance(): Promise<void> {
+    const { queries, card, clock } = this.options;
+    const startup = this.first;
+    await beat(queries, card, startup);
+    this.first = false;
+    this.observation = await observe(queries);
+    this.look(clock.monotonicMs());
+    const wanted = this.wantedShards(clock.monotonicMs());
+    const surplus = [...this.held.values()].filter((h) => !wanted.has(h.shard));
+    if (surplus.length > 0) await this.release(surplus);
+    const free = [...wanted].filter((s) => !this.held.has(s) && this.mayTake(s, startup));
+    if (free.length > 0 && !this.stopped) await this.take(free);
+  }
+
+  private look(nowMs: number): void {
+    for (const lease of this.observation.leases) {
+      const seen = this.seenLeases.get(lease.shard);
+      const same =
+        seen !== undefined &&
+        seen.lease.owner === lease.owner &&
+        seen.lease.epoch === lease.epoch &&
+        seen.lease.renewals === lease.renewals;
+      if (!same) this.seenLeases.set(lease.shard, { lease, sinceMs: nowMs });
+    }
+    for (const i of this.observation.instances) {
+      if (this.seenInstances.get(i.instance)?.heartbeats !== i.heartbeats)
+        this.seenInstances.set(i.instance, { heartbeats: i.heartbeats, sinceMs: nowMs });
+    }
+  }
+
+  /** Every shard goes to the living instance that weighs most for it: each gets its share, and few move when one comes or goes. */
+  private wantedShards(nowMs: number): Set<Shard> {
+    const me = this.options.card.instance;
+    const alive = this.observation.instances
+      .filter(
+        (i) =>
+          i.roles.includes('deliver') &&
+          (i.instance === me ||
+            nowMs - (this.seenInstances.get(i.instance)?.sinceMs ?? 0) < this.options.settings.leaseMs),
+      )
+      .map((i) => i.instance);
+    if (!alive.includes(me)) alive.push(me);
+    const wanted = new Set<Shard>();
+    for (let s = 0; s < SHARD_COUNT; s++) {
+      let best = me as string;
+      let weight = -1;
+      for (const name of alive) {
+        const w = weigh(name, s);
+        if (w > weight || (w === weight && name < best)) [best, weight] = [name, w];
+      }
+      if (best === me) wanted.add(shardOf(s));
+    }
+    return wanted;
+  }
+
+  private mayTake(s: Shard, startup: boolean): boolean {
+    const seen = this.seenLeases.get(s);
+    if (seen === undefined) return false;
+    if (seen.lease.owner === null) return true;
+    // Ours from before a restart: the instance lock says that process is dead. Ours and not held: it was lost here.
+    if (seen.lease.owner === this.options.card.instance) return startup || !this.held.has(s);
+    return this.options.clock.monotonicMs() - seen.sinceMs >= this.options.settings.leaseMs;
+  }
+
+  private async take(wanted: readonly Shard[]): Promise<void> {
+    const { queries, card, settings, clock } = this.options;
+    const observed = wanted.flatMap((s) => this.seenLeases.get(s)?.lease ?? []);
+    const askedMs = clock.monotonicMs();
+    const got = await acquire(queries, card.instance, settings.leaseMs, observed);
+    const clean = new Map(observed.map((l) => [l.shard, l.owner === null]));
+    const holds = got.map((g) => ({
+      hold: new ShardHold(g.shard, epochOf(g.epoch), askedMs + settings.leaseMs),
+      clean: clean.get(g.shard) === true,
+    }));
+    for (const { hold } of holds) this.held.set(hold.shard, hold);
+    this.options.logger.info({ shards: got.length, held: this.held.size }, 'shards acquired');
+    try {
+      await this.options.open(holds);
+    } catch (error) {
+      // Without its lanes a shard is no use; give up the tenure, the next round takes it again with a new epoch.
+      for (const { hold } of holds) this.lose(hold);
+      throw error;
+    }
+  }
+
+  private async release(holds: readonly ShardHold[]): Promise<void> {
+    if (holds.length === 0) return;
+    await this.options.drain(holds);
+    for (const hold of holds) {
+      this.held.delete(hold.shard);
+      this.options.close(hold);
+    }
+    await giveBack(
+      this.options.queries,
+      this.options.card.instance,
+      holds.filter((h) => !h.lost),
+    );
+    for (const hold of holds) hold.lose();
+    this.options.logger.info({ shards: holds.length, held: this.held.size }, 'shards given back');
+  }
+
+  private async renewAll(): Promise<void> {
+    const { queries, card, settings, clock } = this.options;
+    const holds = [...this.held.values()];
+    if (holds.length === 0) return;
+    const asked = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
+    if (this.clocksParted(asked)) {
+      for (const hold of holds) this.lose(hold);
+      this.lastRenewal = null;
+      return;
+    }
+    const ours = await renew(queries, card.instance, settings.leaseMs, holds);
+    this.lastRenewal = asked;
+    for (const hold of holds) {
+      if (ours.has(hold.shard)) hold.extendTo(asked.monotonicMs + settings.leaseMs);
+      else this.lose(hold);
+    }
+  }
+
+  private clocksParted(now: { readonly wallMs: number; readonly monotonicMs: number }): boolean {
+    const last = this.lastRenewal;
+    if (last === null) return false;
+    return Math.abs(now.wallMs - last.wallMs - (now.monotonicMs - last.monotonicMs)) > CLOCK_DRIFT_MS_MAX;
+  }
+
+  /** Beside renewals, which may hang with Postgres: what runs out is closed by this clock alone. */
+  private watchLeases(): void {
+    const { clock, settings } = this.options;
+    const check = (): void => {
+      if (this.stopped) return;
+      for (const hold of this.held.values())
+        if (hold.mustClose(clock.monotonicMs(), settings.leaseCloseMarginMs)) this.lose(hold);
+      this.timers.set('watch', clock.schedule(LEASE_WATCH_MS, check));
+    };
+    check();
+  }
+}
+
+/** FNV-1a over a salt of its own: the shard's weight for an instance. */
+function weigh(instance: string, s: number): number {
+  let hash = 0x811c9dc5;
+  const text = `inorder-owner:${instance}:${s}`;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  hash ^= hash >>> 15;
+  return Math.imul(hash, 0x2c1b3c6d) >>> 0;
+}

@@ -1,0 +1,155 @@
+/**
+ * Natural batching of settlements: one statement in flight per instance; while it commits, the next batch gathers. No
+ * timers, so a lone message waits for nothing and a burst shares its commits.
+ *
+ * **Invariant:** an entry is told its answer once, or its hold is lost and it is told so. An error never drops one.
+ */
+import type { AttemptNote, Clock, SettleItem } from '@inorder/core';
+import type { Logger } from 'pino';
+import { classify, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { identified, type SettleAnswer, type SettleEntry, settle } from '../adapters/postgres/settle-queries.ts';
+import type { ShardHold } from './shard-hold.ts';
+
+/** SETTLED: committed. REREAD: the lane in Postgres is not what we thought. LOST: the shard is somebody else's. */
+export type SettleOutcome = 'SETTLED' | 'REREAD' | 'LOST';
+
+interface Waiting {
+  readonly hold: ShardHold;
+  readonly entry: SettleEntry;
+  readonly done: (outcome: SettleOutcome) => void;
+}
+
+export interface SettleLoopOptions {
+  readonly database: Database;
+  readonly owner: string;
+  readonly batchMax: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called when a statement showed that a hold is lost. */
+  readonly onLost: (hold: ShardHold) => void;
+}
+
+const RETRY_MS = 100;
+const RETRY_MS_MAX = 2000;
+
+export class SettleLoop {
+  private readonly options: SettleLoopOptions;
+  private waiting: Waiting[] = [];
+  private running = false;
+  private idle: (() => void)[] = [];
+
+  constructor(options: SettleLoopOptions) {
+    this.options = options;
+  }
+
+  settle(hold: ShardHold, item: SettleItem, done: (outcome: SettleOutcome) => void): void {
+    const entry = {
+      shard: hold.shard,
+      epoch: hold.epoch,
+      interfaceId: item.interfaceId,
+      item,
+      attempts: identified(item.attempts),
+    };
+    this.add({ hold, entry, done });
+  }
+
+  /** Attempts that settle nothing ride along; nobody waits for them. */
+  note(hold: ShardHold, interfaceId: SettleItem['interfaceId'], attempts: readonly AttemptNote[]): void {
+    this.add({
+      hold,
+      entry: { shard: hold.shard, epoch: hold.epoch, interfaceId, item: null, attempts: identified(attempts) },
+      done: () => undefined,
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  drained(): Promise<void> {
+    return this.running ? new Promise((resolve) => this.idle.push(resolve)) : Promise.resolve();
+  }
+
+  private add(waiting: Waiting): void {
+    this.waiting.push(waiting);
+    if (this.running) return;
+    this.running = true;
+    // One turn of the loop first: what arrived in the same tick shares the commit.
+    setImmediate(() => void this.run());
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const batch = this.nextBatch();
+      await this.commit(batch);
+    }
+    this.running = false;
+    for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** At most one item of a lane in a batch: the next one may rest on what this one commits. */
+  private nextBatch(): Waiting[] {
+    const batch: Waiting[] = [];
+    const later: Waiting[] = [];
+    const lanes = new Set<string>();
+    for (const w of this.waiting) {
+      const repeats = w.entry.item !== null && lanes.has(w.entry.interfaceId);
+      if (batch.length >= this.options.batchMax || repeats) {
+        later.push(w);
+        continue;
+      }
+      if (w.entry.item !== null) lanes.add(w.entry.interfaceId);
+      batch.push(w);
+    }
+    this.waiting = later;
+    return batch;
+  }
+
+  private async commit(batch: readonly Waiting[]): Promise<void> {
+    for (let delayMs = RETRY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      const alive = batch.filter((w) => !w.hold.lost);
+      for (const w of batch) if (w.hold.lost) w.done('LOST');
+      if (alive.length === 0) return;
+      try {
+        this.answer(
+          alive,
+          await settle(
+            this.options.database,
+            this.options.owner,
+            alive.map((w) => w.entry),
+          ),
+        );
+        return;
+      } catch (error) {
+        const kind = classify(error);
+        if (kind === 'data' && alive.length > 1) {
+          const middle = alive.length >> 1;
+          await this.commit(alive.slice(0, middle));
+          await this.commit(alive.slice(middle));
+          return;
+        }
+        const log = { code: errorCodeOf(error), kind, entries: alive.length, interfaceId: alive[0]?.entry.interfaceId };
+        if (kind === 'infrastructure') this.options.logger.warn(log, 'settlement waits for postgres');
+        else this.options.logger.error(log, 'settlement refused');
+        await this.pause(delayMs);
+        batch = alive;
+      }
+    }
+  }
+
+  private answer(batch: readonly Waiting[], answer: SettleAnswer): void {
+    for (const w of batch) {
+      if (!answer.shards.has(w.hold.shard)) {
+        this.options.onLost(w.hold);
+        w.done('LOST');
+      } else if (w.entry.item === null || answer.lanes.has(w.entry.interfaceId)) {
+        w.done('SETTLED');
+      } else {
+        w.done('REREAD');
+      }
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.schedule(ms, resolve);
+    });
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Finds what was lost on the way to a lane (G11, G12): each `reconcileIntervalMs` one small query lists open lanes; heads
+ * without news are looked up in one batched read; messages that nobody has in the stages are taken in again.
+ */
+import {
+  type Clock,
+  type InterfaceId,
+  type MessageId,
+  nextSequenceNo,
+  type Shard,
+  sequenceNo,
+  windowGet,
+} from '@inorder/core';
+import type { Logger } from 'pino';
+import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { readOpenLanes, readOpenNumbers } from '../adapters/postgres/lane-queries.ts';
+import { readLiveClaims } from '../adapters/postgres/watchdog-queries.ts';
+import type { Lane } from '../delivery/lane.ts';
+import type { Lanes } from '../delivery/lanes.ts';
+import type { DeliverySettings } from '../delivery/settings.ts';
+
+export interface ReconcileOptions {
+  readonly database: Database;
+  readonly lanes: Lanes;
+  readonly shards: () => readonly Shard[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: DeliverySettings;
+  /** Takes these messages through the stages (again). */
+  readonly restage: (ids: readonly MessageId[]) => void;
+}
+
+/** Lanes looked up in one read, and numbers of each. */
+const LANES_MAX = 500;
+const NUMBERS_PER_LANE = 200;
+
+export class Reconcile {
+  private readonly options: ReconcileOptions;
+  /** Since when a head has stood without an outcome, by our monotonic clock. */
+  private readonly stuck = new Map<InterfaceId, { readonly head: number; readonly sinceMs: number }>();
+  private readonly hinted = new Set<InterfaceId>();
+  private cancel = (): void => undefined;
+  private running: Promise<void> | null = null;
+  private stopped = false;
+  private at = 0;
+  /** For the measure: how many heads were looked up, ever. */
+  lookUps = 0;
+
+  constructor(options: ReconcileOptions) {
+    this.options = options;
+  }
+
+  start(): void {
+    this.schedule(this.options.settings.reconcileIntervalMs);
+  }
+
+  /** These lanes have news that we did not see happen: look now. */
+  hint(ids: readonly InterfaceId[]): void {
+    for (const id of ids) if (this.options.lanes.get(id) !== undefined) this.hinted.add(id);
+    if (this.hinted.size > 0 && this.running === null) {
+      this.cancel();
+      this.tick();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.cancel();
+    await this.running;
+  }
+
+  private schedule(ms: number): void {
+    if (!this.stopped) this.cancel = this.options.clock.schedule(ms, () => this.tick());
+  }
+
+  private tick(): void {
+    const { clock, settings } = this.options;
+    const due = clock.monotonicMs() >= this.at;
+    this.running = (due ? this.round() : this.lookUp(this.takeHinted()))
+      .catch((error: unknown) => this.options.logger.warn({ code: errorCodeOf(error) }, 'watchdog waits for postgres'))
+      .finally(() => {
+        this.running = null;
+        if (due) this.at = clock.monotonicMs() + settings.reconcileIntervalMs;
+        this.schedule(this.hinted.size > 0 ? 0 : Math.max(0, this.at - clock.monotonicMs()));
+      });
+  }
+
+  private takeHinted(): Lane[] {
+    const lanes = [...this.hinted].slice(0, LANES_MAX).flatMap((id) => this.options.lanes.get(id) ?? []);
+    for (const lane of lanes) this.hinted.delete(lane.state.interfaceId);
+    return lanes;
+  }
+
+  private async round(): Promise<void> {
+    const { database, lanes, clock, settings } = this.options;
+    const open = await readOpenLanes(database, this.options.shards());
+    const nowMs = clock.monotonicMs();
+    const stale: Lane[] = this.takeHinted();
+    const seen = new Set<InterfaceId>();
+    for (const { interfaceId, highWater } of open) {
+      const lane = lanes.get(interfaceId);
+      if (lane === undefined) continue;
+      lane.tell({ kind: 'NUMBERED', highWater, nowAt: clock.wallMs() });
+      if (!this.headMissing(lane)) continue;
+      seen.add(interfaceId);
+      const head = nextSequenceNo(lane.state.checkpoint);
+      const known = this.stuck.get(interfaceId);
+      if (known?.head !== head) this.stuck.set(interfaceId, { head, sinceMs: nowMs });
+      else if (nowMs - known.sinceMs >= settings.gapGraceMs) stale.push(lane);
+    }
+    for (const id of this.stuck.keys()) if (!seen.has(id)) this.stuck.delete(id);
+    for (let i = 0; i < stale.length; i += LANES_MAX) await this.lookUp(stale.slice(i, i + LANES_MAX));
+  }
+
+  private headMissing(lane: Lane): boolean {
+    const { state } = lane;
+    return state.phase.name === 'RESTING' && windowGet(state.window, nextSequenceNo(state.checkpoint)) === undefined;
+  }
+
+  /** The batch check. */
+  private async lookUp(lanes: readonly Lane[]): Promise<void> {
+    if (lanes.length === 0) return;
+    this.lookUps += lanes.length;
+    const { database, clock, settings } = this.options;
+    const byId = new Map(lanes.map((lane) => [lane.state.interfaceId, lane]));
+    const withKeys = lanes.some((lane) => lane.state.policy.onFailure === 'passWithOrder');
+    const numbers = await readOpenNumbers(
+      database,
+      lanes.map((l) => ({ interfaceId: l.state.interfaceId, after: l.state.checkpoint })),
+      NUMBERS_PER_LANE,
+      withKeys,
+    );
+    const orphans: MessageId[] = [];
+    const claims = numbers.some((n) => n.outcome === undefined)
+      ? await readLiveClaims(database, settings.stageStuckMs, settings.leaseMs)
+      : new Set<string>();
+    for (const [id, found] of Map.groupBy(numbers, (n) => n.interfaceId)) {
+      const lane = byId.get(id);
+      if (lane === undefined) continue;
+      const [head] = found;
+      if (head !== undefined) {
+        lane.noteReceived(head.sequenceNo, head.receivedAt);
+        lane.headSeen = { sequenceNo: head.sequenceNo, status: head.status };
+      }
+      const last = found.at(-1);
+      const full = last !== undefined && found.length === NUMBERS_PER_LANE;
+      lane.tell({
+        kind: 'OUTCOMES',
+        outcomes: found.flatMap((n) =>
+          n.outcome === undefined ? [] : [{ sequenceNo: n.sequenceNo, outcome: n.outcome }],
+        ),
+        ...(full ? { moreFrom: sequenceNo(last.sequenceNo + 1) } : {}),
+        nowAt: clock.wallMs(),
+      });
+      for (const n of found)
+        if (n.outcome === undefined && inStages(n.status) && !claims.has(n.messageId)) orphans.push(n.messageId);
+    }
+    if (orphans.length > 0) {
+      this.options.logger.info({ messages: orphans.length }, 'messages without a stage taken in again');
+      this.options.restage(orphans);
+    }
+  }
+}
+
+function inStages(status: string): boolean {
+  return status === 'RECEIVED' || status === 'VALIDATED' || status === 'ENRICHED';
+}
