@@ -1,0 +1,19 @@
+/** The tiers of tests and how each is run; vitest.config.ts says which file belongs to which. */
+export const VITEST_TIERS = ['unit', 'property', 'conformance', 'integration', 'chaos'] as const;
+export const TIERS = ['unit', 'property', 'conformance', 'integration', 'e2e', 'chaos'] as const;
+
+export type Tier = (typeof TIERS)[number];
+
+/** undefined when there is no such tier. */
+export function parseTier(text: string): Tier | undefined {
+  return TIERS.find((tier) => tier === text);
+}
+
+/** Tiers whose tests ask for a Redis. */
+export function needRedis(tiers: readonly Tier[]): boolean {
+  return tiers.some((tier) => tier !== 'unit' && tier !== 'property');
+}
+
+export function needBrowser(tiers: readonly Tier[]): boolean {
+  return tiers.includes('e2e');
+}
