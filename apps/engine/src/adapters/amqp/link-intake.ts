@@ -55,7 +55,7 @@ export class LinkIntake {
   constructor(options: IntakeOptions) {
     this.#o = options;
     this.#credit = Math.min(options.credit, CREDIT_MAX);
-    options.receiver.on('message', (context: EventContext) => this.#onMessage(context));
+    options.receiver.on('message', this.#onMessage);
   }
 
   /** Messages handed over or refused since the link opened. */
@@ -108,6 +108,8 @@ export class LinkIntake {
   end(): void {
     if (this.#mode === 'ENDED') return;
     this.#mode = 'ENDED';
+    // What still arrives goes to the session, which swallows it; rhea may use the receiver again for a link of the same name.
+    this.#o.receiver.removeListener('message', this.#onMessage);
     this.#cancelHold?.();
     this.#wakeIdle();
   }
@@ -134,7 +136,7 @@ export class LinkIntake {
     }
   }
 
-  #onMessage(context: EventContext): void {
+  readonly #onMessage = (context: EventContext): void => {
     const arriving = this.#arriving;
     this.#arriving = undefined;
     if (context.delivery === undefined) return;
@@ -170,7 +172,7 @@ export class LinkIntake {
     // With a message-format of its own rhea puts the encoded bytes where the message would be.
     const encoded = context.message as unknown as Buffer;
     void this.#handle(encoded, arriving).then((disposition) => this.#onOutcome(delivery, arriving, disposition));
-  }
+  };
 
   /** Calls the handler at once: the order of calls is the order of arrival. */
   async #handle(encoded: Buffer, arriving: Arriving): Promise<Disposition> {
@@ -184,7 +186,7 @@ export class LinkIntake {
       if (result.ok) return await settings.handler(result.message);
       return await this.#refused({ ...result.refusal, encoded: Uint8Array.from(encoded) });
     } catch (error) {
-      settings.log.error({ sourceId, err: error }, 'Inbound handler threw; the message is released');
+      settings.log.error({ sourceId, at: framesOf(error) }, 'Inbound handler threw; the message is released');
       return { kind: 'release' };
     }
   }
@@ -263,4 +265,13 @@ export class LinkIntake {
     this.#idleWaiters = [];
     for (const wake of waiters) wake();
   }
+}
+
+/** Where it was thrown, without the message, which may quote the payload (G18). */
+function framesOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  return (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .slice(0, 10);
 }

@@ -5,12 +5,12 @@
  */
 import type { Socket } from 'node:net';
 import type { Receiver, Sender, Session } from 'rhea';
+import { within } from './deadline.ts';
 import { IntakeSession } from './intake-session.ts';
 import type { LinkIntake } from './link-intake.ts';
 import type { Resolution } from './listener.ts';
 import type { AmqpCounters, InboundSettings } from './options.ts';
 import type { LinkError, Producer, Producers } from './producers.ts';
-import { within } from './receiver-queue.ts';
 import {
   type AttachFrame,
   clearHeartbeats,

@@ -8,10 +8,10 @@
 import type { Server, Socket } from 'node:net';
 import type { SourceId, SourceStatus } from '@inorder/core';
 import { type ListenDocument, sameSecret, serve } from './connection-parts.ts';
+import { within } from './deadline.ts';
 import { ListenerConnection } from './listener-connection.ts';
 import { type AmqpCounters, type InboundOptions, type InboundSettings, newCounters, withDefaults } from './options.ts';
 import { Producers } from './producers.ts';
-import { within } from './receiver-queue.ts';
 import { type Container, connectionOf, rhea } from './rhea-internals.ts';
 
 /** What a link address leads to. `refuse` is an AMQP condition, `amqp:not-found` for an address nobody knows. */

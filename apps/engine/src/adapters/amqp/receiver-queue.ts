@@ -7,6 +7,7 @@
 import type { SourceId, SourceStatus } from '@inorder/core';
 import type { Session } from 'rhea';
 import { BackOff } from './back-off.ts';
+import { within } from './deadline.ts';
 import { IntakeSession } from './intake-session.ts';
 import type { LinkIntake } from './link-intake.ts';
 import type { AmqpCounters, InboundSettings } from './options.ts';
@@ -180,18 +181,4 @@ export function reasonOf(what: string, error: AmqpError | Error | undefined): st
   const condition = 'condition' in error && error.condition !== undefined ? ` ${error.condition}` : '';
   const description = 'description' in error ? error.description : 'message' in error ? error.message : undefined;
   return `${what}:${condition}${description ? ` ${description}` : ''}`.slice(0, 500);
-}
-
-/** Resolves with `promise` or after `ms`, whichever is first. */
-export async function within(
-  promise: Promise<unknown>,
-  ms: number,
-  clock: Pick<InboundSettings['clock'], 'schedule'>,
-): Promise<void> {
-  let cancel = (): void => {};
-  const deadline = new Promise<void>((resolve) => {
-    cancel = clock.schedule(ms, resolve);
-  });
-  await Promise.race([promise, deadline]);
-  cancel();
 }

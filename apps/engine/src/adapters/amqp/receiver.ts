@@ -8,8 +8,9 @@
 import type { SourceId, SourceStatus } from '@inorder/core';
 import { BackOff } from './back-off.ts';
 import { type ConnectDocument, clientMechanisms, dial } from './connection-parts.ts';
+import { within } from './deadline.ts';
 import { type AmqpCounters, type InboundOptions, type InboundSettings, newCounters, withDefaults } from './options.ts';
-import { ReceiverQueue, type ReceiverSource, reasonOf, within } from './receiver-queue.ts';
+import { ReceiverQueue, type ReceiverSource, reasonOf } from './receiver-queue.ts';
 import { clearHeartbeats, connectionOf, type EventContext, type RheaConnection, rhea } from './rhea-internals.ts';
 
 /** A peer that does not answer our close is cut off after this. */
