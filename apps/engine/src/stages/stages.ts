@@ -1,0 +1,384 @@
+/**
+ * The stages of one instance: takes numbered messages with their payload, runs the pipeline in worker threads, writes
+ * the outcomes, tells the lanes. Any order, many at once: the lanes put them in order again.
+ *
+ *   received / restage ─▶ pool of workers ─▶ outcome ─┬─ retry later (internal, transient) ─▶ pool
+ *                                                     └─ writer ─▶ commit ─▶ lanes
+ *
+ * Death of the process charges nobody: what has no outcome in Postgres is found there again, RECEIVED.
+ */
+import { availableParallelism } from 'node:os';
+import { type Clock, type ErrorClass, errorClass, fault, type InstanceId, type MessageId } from '@inorder/core';
+import { type KeyKind, uuidv7 } from '@inorder/db';
+import type { Logger } from 'pino';
+import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import {
+  type OutcomeRow,
+  RELEASE_CLAIMS,
+  readStaged,
+  TOUCH_CLAIMS,
+  takeUp,
+} from '../adapters/postgres/stage-queries.ts';
+import type { LaneInbox } from '../delivery/inbox.ts';
+import { ChunkPreparation, type StageSite } from './chunk-preparation.ts';
+import type { StagedMessage, StageIntake } from './intake.ts';
+import { type Ending, OutcomeWriter } from './outcome-writer.ts';
+import type { StageOutcome } from './pipeline.ts';
+import { StagePool, type Work } from './stage-pool.ts';
+import type { Chunk } from './stage-worker.ts';
+
+export interface StageLimits {
+  /** Worker threads when all is well; one core is for the thread that owns the lanes. */
+  readonly stageWorkers: number;
+  readonly stageTimeLimitMs: number;
+  /** Old-generation heap of one worker. */
+  readonly stageHeapMbMax: number;
+  readonly stageChunkMax: number;
+  readonly stageChunkBytesMax: number;
+  readonly stageStallMs: number;
+  /** Messages and bytes in the stages of this instance; beyond it `hasRoom` says no. */
+  readonly stageBacklogMax: number;
+  readonly stageBacklogBytesMax: number;
+  readonly outcomeBatchMax: number;
+  readonly outcomeBatchBytesMax: number;
+  /** After the first try, for internal and transient failures; the last delay repeats. */
+  readonly retries: number;
+  readonly retryDelayMs: readonly number[];
+  /** Pause between tries while Postgres is away or a look-up is down. */
+  readonly storeRetryDelayMs: number;
+  readonly storeRetryDelayMsMax: number;
+}
+
+export const STAGE_LIMITS: StageLimits = {
+  stageWorkers: Math.max(1, availableParallelism() - 1),
+  stageTimeLimitMs: 5000,
+  stageHeapMbMax: 256,
+  stageChunkMax: 64,
+  stageChunkBytesMax: 4_194_304,
+  stageStallMs: 200,
+  stageBacklogMax: 10_000,
+  stageBacklogBytesMax: 67_108_864,
+  outcomeBatchMax: 500,
+  outcomeBatchBytesMax: 16_777_216,
+  retries: 3,
+  retryDelayMs: [500, 1000, 2000],
+  storeRetryDelayMs: 100,
+  storeRetryDelayMsMax: 5000,
+};
+
+export interface StagesDependencies {
+  readonly database: Database;
+  readonly site: StageSite;
+  readonly lanes: LaneInbox;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly instance: InstanceId;
+  /** `messageKeyHasher` of packages/db. */
+  readonly hashKey: (kind: KeyKind, value: string) => Buffer;
+  readonly limits?: Partial<StageLimits>;
+  /** Module whose top calls `serveStages` with a pipeline. Default: the product's. */
+  readonly workerEntry?: URL;
+}
+
+/** Since the start, but for `waiting`. */
+export interface StageCounters {
+  readonly processed: number;
+  readonly failed: number;
+  readonly filtered: number;
+  readonly retried: number;
+  /** Messages without an outcome now, and their bytes. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+}
+
+export interface Stages extends StageIntake {
+  /**
+   * Takes up messages that are still in the stages and in nobody's hands: watchdog and repair in place. Claims and
+   * reads them in batches as there is room. @returns those taken; the rest have left the stages, are here already, or
+   * do not fit now. @throws what `classify` understands; those taken before stay taken.
+   */
+  restage(ids: readonly MessageId[]): Promise<readonly MessageId[]>;
+  /**
+   * Runs the stages over a message and writes nothing: for a late replay, whose settled end stands (G14). Retried as
+   * any other. Rejects only when we stop.
+   */
+  runDetached(message: StagedMessage): Promise<StageOutcome>;
+  /** As it is stored, for `runDetached`; undefined = no such payload. @throws what `classify` understands. */
+  readMessage(id: MessageId): Promise<StagedMessage | undefined>;
+  /** In the hands of this instance now. */
+  holds(id: MessageId): boolean;
+  counters(): StageCounters;
+  /** Gives back what has no outcome. */
+  stop(): Promise<void>;
+}
+
+export function createStages(dependencies: StagesDependencies): Stages {
+  return new WorkerStages(dependencies);
+}
+
+interface StageWork extends Work {
+  /** null = detached. */
+  readonly claimId: string | null;
+  readonly detached: PromiseWithResolvers<StageOutcome> | null;
+  /** Tries that failed and count. */
+  failures: number;
+}
+
+/** How many ids one read of `restage` asks for. */
+const TAKE_UP_MAX = 500;
+
+/** Classes that are tried again and counted; of the rest, `endpoint` and `infrastructure` wait and are not counted. */
+const COUNTED: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['internal', 'transient']);
+const WAITS: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['endpoint', 'infrastructure']);
+
+class WorkerStages implements Stages {
+  readonly #deps: StagesDependencies;
+  readonly #limits: StageLimits;
+  readonly #preparation: ChunkPreparation;
+  readonly #pool: StagePool<StageWork>;
+  readonly #writer: OutcomeWriter;
+  readonly #held = new Map<MessageId, StageWork>();
+  readonly #detached = new Set<StageWork>();
+  readonly #delays = new Set<() => void>();
+  readonly #counters = { processed: 0, failed: 0, filtered: 0, retried: 0 };
+  #bytes = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+  #stopped = false;
+
+  constructor(deps: StagesDependencies) {
+    this.#deps = deps;
+    const limits = { ...STAGE_LIMITS, ...deps.limits };
+    this.#limits = limits;
+    const { clock, logger, site } = deps;
+    this.#preparation = new ChunkPreparation({ site, clock, logger, retryDelayMs: limits.storeRetryDelayMs });
+    this.#writer = new OutcomeWriter({
+      queries: deps.database,
+      lanes: deps.lanes,
+      clock,
+      logger,
+      batchMax: limits.outcomeBatchMax,
+      batchBytesMax: limits.outcomeBatchBytesMax,
+      retryDelayMs: limits.storeRetryDelayMs,
+      retryDelayMsMax: limits.storeRetryDelayMsMax,
+      onDone: (endings) => this.#done(endings),
+    });
+    this.#pool = new StagePool<StageWork>({
+      entry: deps.workerEntry ?? new URL('./worker.ts', import.meta.url),
+      size: limits.stageWorkers,
+      sizeMax: limits.stageWorkers + 2,
+      chunkMax: limits.stageChunkMax,
+      chunkBytesMax: limits.stageChunkBytesMax,
+      timeLimitMs: limits.stageTimeLimitMs,
+      heapMbMax: limits.stageHeapMbMax,
+      stallMs: limits.stageStallMs,
+      startRetryMs: 1000,
+      clock,
+      logger,
+      codes: (table, codes) => this.#preparation.codes(table, codes),
+      prepare: (works) => this.#prepare(works),
+      onOutcome: (work, outcome) => this.#outcome(work, outcome),
+    });
+  }
+
+  received(messages: readonly StagedMessage[], claimId: string): void {
+    if (this.#stopped) return;
+    const works = messages.map((message): StageWork => workOf(message, claimId, null));
+    this.#writer.openClaim(claimId, works.length);
+    for (const work of works) {
+      this.#held.set(work.message.messageId, work);
+      this.#bytes += work.message.raw.byteLength;
+    }
+    this.#pool.add(works);
+  }
+
+  hasRoom(): boolean {
+    return this.#held.size < this.#limits.stageBacklogMax && this.#bytes < this.#limits.stageBacklogBytesMax;
+  }
+
+  whenRoom(): Promise<void> {
+    if (this.hasRoom() || this.#stopped) return Promise.resolve();
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  async restage(ids: readonly MessageId[]): Promise<readonly MessageId[]> {
+    const { database, instance, site } = this.#deps;
+    // A repaired table or route must be seen by the very message it was repaired for.
+    await site.refresh();
+    const wanted = new Set(ids.filter((id) => !this.#held.has(id)));
+    const taken: MessageId[] = [];
+    while (wanted.size > 0 && this.hasRoom() && !this.#stopped) {
+      const claimId = uuidv7();
+      const asked = [...wanted].slice(0, Math.min(TAKE_UP_MAX, this.#limits.stageBacklogMax - this.#held.size));
+      const messages = await takeUp(database, asked, claimId, instance, this.#limits.outcomeBatchBytesMax);
+      if (messages.length === 0) {
+        for (const id of asked) wanted.delete(id);
+        continue;
+      }
+      const last = messages.at(-1)?.messageId ?? '';
+      // Read in id order up to the bytes that fit: what lies before the last one and did not come has left the stages.
+      for (const id of asked) if (id <= last) wanted.delete(id);
+      this.received(messages, claimId);
+      taken.push(...messages.map((message) => message.messageId));
+    }
+    return taken;
+  }
+
+  runDetached(message: StagedMessage): Promise<StageOutcome> {
+    const detached = Promise.withResolvers<StageOutcome>();
+    const work = workOf(message, null, detached);
+    if (this.#stopped) detached.reject(new Error('the stages have stopped'));
+    else {
+      this.#detached.add(work);
+      this.#pool.add([work]);
+    }
+    return detached.promise;
+  }
+
+  async readMessage(id: MessageId): Promise<StagedMessage | undefined> {
+    await this.#deps.site.refresh();
+    const [message] = await readStaged(this.#deps.database, [id], Number.MAX_SAFE_INTEGER);
+    return message;
+  }
+
+  holds(id: MessageId): boolean {
+    return this.#held.has(id);
+  }
+
+  counters(): StageCounters {
+    return { ...this.#counters, waiting: this.#held.size, waitingBytes: this.#bytes };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#preparation.stop();
+    for (const cancel of this.#delays) cancel();
+    await this.#pool.stop();
+    await this.#writer.stop();
+    for (const work of this.#detached) work.detached?.reject(new Error('the stages have stopped'));
+    this.#room?.resolve();
+    const open = this.#writer.openClaims();
+    if (open.length > 0) await this.#quietly(() => this.#deps.database.query(RELEASE_CLAIMS, [open]));
+  }
+
+  async #prepare(works: readonly StageWork[]): Promise<{ works: StageWork[]; chunk: Chunk }> {
+    const prepared = await this.#preparation.prepare(works);
+    for (const work of this.#stopped ? [] : prepared.without) {
+      const { revision } = work.message;
+      const what = fault('CONFIG_INVALID', `Revision ${revision} of the interface does not exist or is not valid`);
+      this.#outcome(work, {
+        kind: 'FAILED',
+        stage: 'VALIDATE',
+        fault: what,
+        faults: [what],
+        controlId: null,
+        keys: [],
+      });
+    }
+    return prepared;
+  }
+
+  #outcome(work: StageWork, given: StageOutcome): void {
+    const outcome = this.#routed(given);
+    const kind = outcome.kind === 'FAILED' ? errorClass(outcome.fault.code) : undefined;
+    if (kind !== undefined && (COUNTED.has(kind) || WAITS.has(kind))) {
+      if (COUNTED.has(kind)) work.failures += 1;
+      if (WAITS.has(kind) || work.failures <= this.#limits.retries) {
+        this.#later(work, kind);
+        return;
+      }
+    }
+    if (work.detached !== null) {
+      this.#detached.delete(work);
+      work.detached.resolve(outcome);
+      return;
+    }
+    if (work.claimId !== null) this.#writer.write({ row: this.#rowOf(work, outcome), claimId: work.claimId });
+  }
+
+  /** A destination that does not exist is a failure of the route, whoever ran it. */
+  #routed(outcome: StageOutcome): StageOutcome {
+    if (outcome.kind !== 'PROCESSED' || this.#deps.site.destination(outcome.destination) !== undefined) return outcome;
+    const what = fault('ROUTE_DESTINATION_MISSING', `There is no destination ${outcome.destination}`);
+    const { controlId, keys } = outcome;
+    return { kind: 'FAILED', stage: 'ROUTE', fault: what, faults: [what], controlId, keys };
+  }
+
+  #later(work: StageWork, kind: ErrorClass): void {
+    const { retryDelayMs, storeRetryDelayMsMax } = this.#limits;
+    const delayMs = WAITS.has(kind)
+      ? storeRetryDelayMsMax
+      : (retryDelayMs[work.failures - 1] ?? retryDelayMs.at(-1) ?? 0);
+    this.#counters.retried += 1;
+    const cancel = this.#deps.clock.schedule(delayMs, () => {
+      this.#delays.delete(cancel);
+      this.#pool.add([work]);
+    });
+    this.#delays.add(cancel);
+    // It will take longer than others think a claim may: say that we are at it.
+    if (work.claimId !== null) {
+      void this.#quietly(() => this.#deps.database.query(TOUCH_CLAIMS, [[work.claimId]]));
+    }
+  }
+
+  #rowOf(work: StageWork, outcome: StageOutcome): OutcomeRow {
+    const { message } = work;
+    const document = this.#deps.site.document(message.interfaceId, message.revision)?.document;
+    const row = {
+      message,
+      controlId: outcome.controlId,
+      format: document?.format ?? message.format,
+      destinationId: null,
+      processed: null,
+      deadLetter: null,
+      keys: outcome.keys.map((key) => ({
+        kind: key.kind,
+        hash: this.#deps.hashKey(key.kind, key.value),
+        orderControl: key.orderControl,
+      })),
+    };
+    switch (outcome.kind) {
+      case 'FILTERED':
+        return { ...row, status: 'FILTERED' };
+      case 'FAILED': {
+        const { stage, faults } = outcome;
+        const attempts = Math.max(1, work.failures);
+        return { ...row, status: 'FAILED', deadLetter: { stage, fault: outcome.fault, faults, attempts } };
+      }
+      case 'PROCESSED': {
+        const destinationId = this.#deps.site.destination(outcome.destination)?.destinationId ?? null;
+        return { ...row, status: 'PROCESSED', destinationId, processed: outcome.processed };
+      }
+    }
+  }
+
+  #done(endings: readonly Ending[]): void {
+    for (const { row } of endings) {
+      const { messageId, raw } = row.message;
+      this.#held.delete(messageId);
+      this.#bytes -= raw.byteLength;
+      if (row.status === 'PROCESSED') this.#counters.processed += 1;
+      else if (row.status === 'FAILED') this.#counters.failed += 1;
+      else this.#counters.filtered += 1;
+    }
+    if (this.#room === undefined || !this.hasRoom()) return;
+    this.#room.resolve();
+    this.#room = undefined;
+  }
+
+  async #quietly(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.#deps.logger.warn({ error: errorCodeOf(error) }, 'a stage claim could not be changed');
+    }
+  }
+}
+
+function workOf(
+  message: StagedMessage,
+  claimId: string | null,
+  detached: PromiseWithResolvers<StageOutcome> | null,
+): StageWork {
+  return { message, claimId, detached, suspect: false, deathsNearby: 0, failures: 0 };
+}
