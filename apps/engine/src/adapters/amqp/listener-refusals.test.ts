@@ -167,6 +167,17 @@ describe('G19: sizes', () => {
       { sourceId: SOURCE_A, code: 'INGEST_BODY_KIND', jmsMessageId: 'ID:map', encoded: expect.any(Uint8Array) },
     ]);
   });
+  test('the frames of an oversized message are not gathered', async () => {
+    const l = await listener({ maxMessageBytes: 10_000 });
+    const client = new Client(l.port);
+    const sender = await client.sender();
+    const joined = vi.spyOn(Buffer, 'concat');
+    send(sender, 'large', 'x'.repeat(4_194_304));
+    await client.until(() => client.outcomes.length === 1);
+    const sizes = joined.mock.results.map((r) => (r.value as Buffer).length);
+    // rhea joins a frame with what the socket brought along, never more.
+    expect(Math.max(0, ...sizes)).toBeLessThan(262_144);
+  });
   test('a frame that announces more than max-frame-size is cut off before it arrives, login or not', async () => {
     const l = await listener();
     const socket = net.connect(l.port, '127.0.0.1');
