@@ -5,11 +5,11 @@ import { defineConfig } from 'vitest/config';
  * unit test. `inorder test TIER` runs one of them; the end-to-end tier is Playwright's, in e2e/.
  */
 const TIERS = ['property', 'conformance', 'integration', 'chaos'];
-const ROOTS = '{apps,packages}/*/{src,test}/**';
+const ROOTS = '{{apps,packages}/*/{src,test},tools}/**';
 
 const tierFiles = (tier: string): string[] => [
   `${ROOTS}/*.${tier}.test.{ts,tsx}`,
-  `{apps,packages}/*/{src,test}/**/${tier}/**/*.test.{ts,tsx}`,
+  `${ROOTS}/${tier}/**/*.test.{ts,tsx}`,
 ];
 
 const project = (name: string, include: string[], exclude: string[], slow: boolean) => ({
@@ -29,12 +29,7 @@ export default defineConfig({
     globalSetup: ['packages/testkit/src/global-setup.ts'],
     passWithNoTests: true,
     projects: [
-      project(
-        'unit',
-        [`${ROOTS}/*.test.{ts,tsx}`, 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
-        TIERS.flatMap(tierFiles),
-        false,
-      ),
+      project('unit', [`${ROOTS}/*.test.{ts,tsx}`, 'bench/**/*.test.ts'], TIERS.flatMap(tierFiles), false),
       ...TIERS.map((tier) => project(tier, tierFiles(tier), [], tier === 'chaos' || tier === 'property')),
     ],
   },
