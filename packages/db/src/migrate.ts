@@ -28,8 +28,11 @@ export interface MigrateOptions {
   readonly log?: (line: string) => void;
 }
 
+// The console's bundle has no dirname (and never migrates): only a caller without `directory` would miss it.
+const here: string | undefined = import.meta.dirname;
+
 /** The migrations of this checkout. */
-export const migrationsDirectory = path.resolve(import.meta.dirname, '../../../prisma/migrations');
+export const migrationsDirectory = path.resolve(here ?? '', '../../../prisma/migrations');
 
 /**
  * Brings the database of `url` up to date. Several processes may call it at once; one works, the others wait.

@@ -19,8 +19,11 @@ function tickerOf(periodMs: number): Ticker {
   return ticker;
 }
 
-/** Epoch milliseconds that move every `periodMs`. */
-export function useNow(periodMs: number): number {
+/**
+ * Epoch milliseconds that move every `periodMs`.
+ * @param firstAt what the server rendered with, so that the browser's first render says the same.
+ */
+export function useNow(periodMs: number, firstAt?: number): number {
   const ticker = tickerOf(periodMs);
   return useSyncExternalStore(
     (listener) => {
@@ -41,6 +44,6 @@ export function useNow(periodMs: number): number {
       if (ticker.timer === undefined && Date.now() - ticker.now >= periodMs) ticker.now = Date.now();
       return ticker.now;
     },
-    () => ticker.now,
+    () => firstAt ?? ticker.now,
   );
 }

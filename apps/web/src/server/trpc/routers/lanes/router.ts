@@ -1,3 +1,7 @@
 import { router } from '../../trpc.ts';
+import { readLane } from './read-lane.ts';
+import { readNumbers } from './read-numbers.ts';
+import { readRibbon } from './read-ribbon.ts';
+import { watchLanes } from './watch-lanes.ts';
 
-export const lanesRouter = router({});
+export const lanesRouter = router({ watch: watchLanes, read: readLane, ribbon: readRibbon, numbers: readNumbers });
