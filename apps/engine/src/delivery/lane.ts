@@ -36,6 +36,7 @@ export class Lane {
   private ages: { readonly sequenceNo: SequenceNo; readonly at: number }[] = [];
   private wake: { readonly at: number; readonly cancel: () => void } | null = null;
   private dead = false;
+  private draining = false;
 
   constructor(hold: ShardHold, code: InterfaceCode, state: LaneState, runtime: LaneRuntime) {
     this.hold = hold;
@@ -56,6 +57,8 @@ export class Lane {
   tell(event: LaneEvent): void {
     if (this.isDead) return;
     const before = this.state;
+    // A lane that drains stays switched off whatever is configured meanwhile.
+    if (this.draining && event.kind === 'CONFIGURED') return;
     const { state, effects } = decide(before, event);
     this.state = state;
     if (state.checkpoint > before.checkpoint) {
@@ -79,6 +82,20 @@ export class Lane {
   oldestAt(): number | null {
     if (this.state.highWater === this.state.checkpoint) return null;
     return this.ages[0]?.at ?? null;
+  }
+
+  /** Something of it is on the wire or on its way to Postgres. */
+  get isBusy(): boolean {
+    const { name } = this.state.phase;
+    return (
+      name === 'SENDING' || name === 'SETTLING' || name === 'GRANTING' || name === 'COMMANDING' || name === 'REPLAYING'
+    );
+  }
+
+  /** Starts nothing new; what is under way goes on. */
+  drain(): void {
+    this.draining = true;
+    this.state = { ...this.state, enabled: false };
   }
 
   end(): void {

@@ -32,6 +32,8 @@ export interface LaneSite {
   delivery(
     id: InterfaceId,
   ): { readonly code: LaneRecordCode; readonly document: InterfaceDocument; readonly enabled: boolean } | undefined;
+  /** Its current revision. */
+  revision(id: InterfaceId): number | undefined;
 }
 type LaneRecordCode = Parameters<Lanes['open']>[1];
 
@@ -49,6 +51,10 @@ export interface OpenLanesOptions {
   readonly settings: DeliverySettings;
   readonly clock: { wallMs(): number };
   readonly logger: Logger;
+  /** Makes `site.delivery` know these revisions. @throws where Postgres is away. */
+  readonly loadDocuments: (
+    wanted: readonly { readonly interfaceId: InterfaceId; readonly revision: number }[],
+  ) => Promise<void>;
 }
 
 export function lanePolicy(document: InterfaceDocument, settings: DeliverySettings): LanePolicy {
@@ -78,6 +84,12 @@ async function openRows(
   rows: readonly LaneRow[],
   holdOf: (row: LaneRow) => { readonly hold: ShardHold; readonly clean: boolean } | undefined,
 ): Promise<void> {
+  await options.loadDocuments(
+    rows.flatMap((row) => {
+      const revision = options.site.revision(row.interfaceId);
+      return revision === undefined ? [] : [{ interfaceId: row.interfaceId, revision }];
+    }),
+  );
   const known = rows.flatMap((row) => {
     const configured = options.site.delivery(row.interfaceId);
     if (configured === undefined) options.logger.error({ interfaceId: row.interfaceId }, 'lane without configuration');

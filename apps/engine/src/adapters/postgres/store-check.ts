@@ -1,0 +1,23 @@
+/** What Postgres must be before orders are taken: reachable, migrated, and unable to forget a commit. */
+import type { Logger } from 'pino';
+import type { Database, Statement } from './database.ts';
+
+const SETTINGS: Statement = {
+  name: 'store_check',
+  text: `SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit', 'server_version_num')`,
+};
+
+/** @throws Error in words when orders must not be taken. */
+export async function checkStore(database: Database, logger: Logger, unsafe: boolean): Promise<void> {
+  const rows = await database.query<{ name: string; setting: string }>(SETTINGS, []);
+  const setting = new Map(rows.map((r) => [r.name, r.setting]));
+  const version = Number(setting.get('server_version_num') ?? 0);
+  if (version < 150_000) throw new Error(`PostgreSQL 15 or later is needed; this one is ${version}`);
+  const off = ['fsync', 'full_page_writes', 'synchronous_commit'].filter((name) => setting.get(name) === 'off');
+  if (off.length === 0) return;
+  if (!unsafe)
+    throw new Error(
+      `Postgres may forget a commit (${off.join(', ')} off), so orders are refused; INORDER_UNSAFE=1 takes them all the same`,
+    );
+  logger.warn({ off }, 'postgres may forget a commit');
+}

@@ -1,0 +1,123 @@
+/** The engine's configuration: one schema, parsed once, frozen, passed down. Every bad key is named at once. */
+import { z } from 'zod';
+
+export const ROLES = ['ingest', 'stages', 'deliver', 'watchdog'] as const;
+export type EngineRole = (typeof ROLES)[number];
+
+const ROLE_WORDS = new Map<string, readonly EngineRole[]>([
+  ['ingest', ['ingest']],
+  ['validate', ['stages']],
+  ['enrich', ['stages']],
+  ['route', ['stages']],
+  ['stages', ['stages']],
+  ['deliver', ['deliver']],
+  ['watchdog', ['watchdog']],
+]);
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const milliseconds = z.coerce.number().int().min(1);
+
+const schema = z.object({
+  /** Postgres, the truth. */
+  DATABASE_URL: z.string().min(1),
+  /** Optional: wake-ups, live feed, cached windows. Nothing rests on it. */
+  REDIS_URL: z.string().min(1).optional(),
+  /** Name of this process, unique among those alive; the same over restarts. */
+  INORDER_INSTANCE: z.string().min(1).max(128).default('engine-1'),
+  /** Comma-separated: ingest, validate, enrich, route, deliver, watchdog. */
+  INORDER_ROLES: z.string().default('ingest,validate,enrich,route,deliver,watchdog'),
+  /** Folder of this instance: its lock. */
+  INORDER_DATA_DIR: z.string().min(1),
+  /** Admin HTTP on loopback; 0 picks one. */
+  INORDER_ADMIN_PORT: port.default(0),
+  /** Shared secret of the admin HTTP. */
+  INORDER_ADMIN_SECRET: z.string().min(16),
+  /** 32 bytes in base64: seals credentials and keys the search hashes. */
+  INORDER_SECRET_KEY: z
+    .string()
+    .transform((text) => Buffer.from(text, 'base64'))
+    .refine((bytes) => bytes.byteLength === 32, { message: 'must be 32 bytes in base64' }),
+  /** Port of our own AMQP listener in place of the one its connection names; absent or empty: this instance does not listen. */
+  INORDER_AMQP_PORT: port.optional(),
+  INORDER_LEASE_MS: milliseconds.default(10_000),
+  INORDER_LEASE_RENEW_MS: milliseconds.default(3000),
+  INORDER_LEASE_SEND_MARGIN_MS: milliseconds.default(2000),
+  INORDER_LEASE_CLOSE_MARGIN_MS: milliseconds.default(1000),
+  INORDER_RECONCILE_INTERVAL_MS: milliseconds.default(1000),
+  INORDER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Take orders although Postgres may forget a commit (fsync, full_page_writes or synchronous_commit off). */
+  INORDER_UNSAFE: z.enum(['0', '1']).default('0'),
+});
+
+export interface EngineConfig {
+  readonly databaseUrl: string;
+  readonly redisUrl: string | undefined;
+  readonly instance: string;
+  readonly roles: ReadonlySet<EngineRole>;
+  readonly dataDir: string;
+  readonly adminPort: number;
+  readonly adminSecret: string;
+  readonly secretKey: Uint8Array;
+  readonly amqpPort: number | undefined;
+  readonly leaseMs: number;
+  readonly leaseRenewMs: number;
+  readonly leaseSendMarginMs: number;
+  readonly leaseCloseMarginMs: number;
+  readonly reconcileIntervalMs: number;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly unsafe: boolean;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: EngineConfig }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = schema.safeParse(given);
+  const problems = parsed.success ? [] : parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`);
+  const words = (given['INORDER_ROLES'] ?? 'ingest,stages,deliver,watchdog').split(',').map((w) => w.trim());
+  for (const word of words)
+    if (!ROLE_WORDS.has(word))
+      problems.push(`INORDER_ROLES: "${word}" is not one of ${[...ROLE_WORDS.keys()].join(', ')}`);
+  if (parsed.success && parsed.data.INORDER_LEASE_SEND_MARGIN_MS >= parsed.data.INORDER_LEASE_MS) {
+    problems.push('INORDER_LEASE_SEND_MARGIN_MS: must be smaller than INORDER_LEASE_MS');
+  }
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  const e = parsed.data;
+  const config: EngineConfig = Object.freeze({
+    databaseUrl: e.DATABASE_URL,
+    redisUrl: e.REDIS_URL,
+    instance: e.INORDER_INSTANCE,
+    roles: new Set(words.flatMap((word) => ROLE_WORDS.get(word) ?? [])),
+    dataDir: e.INORDER_DATA_DIR,
+    adminPort: e.INORDER_ADMIN_PORT,
+    adminSecret: e.INORDER_ADMIN_SECRET,
+    secretKey: new Uint8Array(e.INORDER_SECRET_KEY),
+    amqpPort: e.INORDER_AMQP_PORT,
+    leaseMs: e.INORDER_LEASE_MS,
+    leaseRenewMs: e.INORDER_LEASE_RENEW_MS,
+    leaseSendMarginMs: e.INORDER_LEASE_SEND_MARGIN_MS,
+    leaseCloseMarginMs: e.INORDER_LEASE_CLOSE_MARGIN_MS,
+    reconcileIntervalMs: e.INORDER_RECONCILE_INTERVAL_MS,
+    logLevel: e.INORDER_LOG_LEVEL,
+    unsafe: e.INORDER_UNSAFE === '1',
+  });
+  return { ok: true, config };
+}
+
+/** For the log at start: secrets hidden, passwords cut out of URLs. */
+export function shown(config: EngineConfig): Record<string, unknown> {
+  return {
+    ...config,
+    databaseUrl: withoutPassword(config.databaseUrl),
+    redisUrl: config.redisUrl && withoutPassword(config.redisUrl),
+    adminSecret: '***',
+    secretKey: '***',
+    roles: [...config.roles],
+  };
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/([^:/@]*):[^@]*@/, '//$1:***@');
+}

@@ -1,0 +1,320 @@
+/** Delivery put together: ownership, lanes, settle loop, commands, replays, watchdog, feed. One object with a life. */
+import {
+  type Clock,
+  type DestinationId,
+  destinationId,
+  type InstanceId,
+  type InterfaceId,
+  type MessageId,
+} from '@inorder/core';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { openDestination } from '../adapters/destination.ts';
+import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { readPayloads } from '../adapters/postgres/lane-queries.ts';
+import type { InstanceCard } from '../adapters/postgres/lease-queries.ts';
+import type { SiteCache } from '../site/site-cache.ts';
+import { deliverWithControlId } from '../stages/control-id.ts';
+import type { Stages } from '../stages/stages.ts';
+import { Housekeeping } from '../watchdog/housekeeping.ts';
+import { Reconcile } from '../watchdog/reconcile.ts';
+import { Commands } from './commands.ts';
+import { Destinations } from './destinations.ts';
+import { elsewhere, type WakeUps } from './elsewhere.ts';
+import type { LaneInbox } from './inbox.ts';
+import { Incidents } from './incidents.ts';
+import type { Lane } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import { type LaneSite, lanePolicy, lookUp, type OpenLanesOptions, openShards, reopenLane } from './open-lanes.ts';
+import { OutboundPayloads } from './outbound-payloads.ts';
+import { Ownership } from './ownership.ts';
+import { Replays } from './replays.ts';
+import type { DeliverySettings } from './settings.ts';
+import { SettleLoop } from './settle-loop.ts';
+import type { ShardHold } from './shard-hold.ts';
+import { StatusFeed } from './status-feed.ts';
+
+export interface DeliveryOptions {
+  /** Its statement time-out is below `leaseSendMarginMs`. */
+  readonly database: Database;
+  readonly pool: pg.Pool;
+  readonly site: SiteCache;
+  readonly card: InstanceCard;
+  readonly instance: InstanceId;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: DeliverySettings;
+  readonly wakeUps: (ownerOf: (id: InterfaceId) => string | null) => WakeUps;
+}
+
+export interface Delivery {
+  readonly inbox: LaneInbox;
+  readonly lanes: Lanes;
+  readonly feed: StatusFeed;
+  /** Reads are counted for the measure of ARCHITECTURE.md. */
+  counters(): object;
+  /** Stages come later than lanes: the watchdog and repairs hand messages to them. */
+  useStages(stages: Stages): void;
+  start(): Promise<void>;
+  /** These lanes have news that was committed elsewhere. */
+  wake(ids: readonly InterfaceId[]): void;
+  wakeCommands(): void;
+  stop(): Promise<void>;
+}
+
+export function createDelivery(options: DeliveryOptions): Delivery {
+  return new Assembled(options);
+}
+
+class Assembled implements Delivery {
+  readonly lanes: Lanes;
+  readonly feed: StatusFeed;
+  private readonly options: DeliveryOptions;
+  private readonly settleLoop: SettleLoop;
+  private readonly destinations: Destinations<Lane>;
+  private readonly payloads: OutboundPayloads;
+  private readonly ownership: Ownership;
+  private readonly commands: Commands;
+  private readonly replays: Replays;
+  private readonly reconcile: Reconcile;
+  private readonly housekeeping: Housekeeping;
+  private stages: Stages | null = null;
+
+  constructor(options: DeliveryOptions) {
+    this.options = options;
+    const { database, clock, logger, settings, site } = options;
+    const incidents = new Incidents(database, logger);
+    this.payloads = new OutboundPayloads({
+      bytesMax: settings.outboundCacheBytesMax,
+      read: (ids) => readPayloads(database, ids),
+    });
+    this.settleLoop = new SettleLoop({
+      database,
+      owner: options.instance,
+      batchMax: settings.settleBatchMax,
+      clock,
+      logger,
+      onLost: (hold) => this.ownership.lose(hold),
+    });
+    this.destinations = new Destinations<Lane>({
+      clock,
+      logger,
+      settings,
+      incidents,
+      find: (id) => site.destination(id),
+      open: (document) => openDestination(document, clock, logger),
+      wake: (lane) => lane.tell({ kind: 'ENDPOINT_TRY', nowAt: clock.wallMs() }),
+    });
+    this.lanes = new Lanes({
+      clock,
+      logger,
+      settings,
+      settleLoop: this.settleLoop,
+      destinations: this.destinations,
+      payloads: this.payloads,
+      incidents,
+      elsewhere: elsewhere(options.wakeUps((id) => this.ownerOf(id))),
+      reopen: (lane) => this.inBackground(lane, reopenLane(this.openOptions(), lane.hold, lane.state.interfaceId)),
+      lookUp: (lane, from) => this.inBackground(lane, lookUp(this.openOptions(), lane, from)),
+      runCommand: (lane, effect) => void this.commands.run(lane, effect.command.commandId),
+      sendReplay: (lane, effect) => void this.replays.run(lane, effect.replay),
+    });
+    this.commands = new Commands({
+      database,
+      pool: options.pool,
+      owner: options.instance,
+      lanes: this.lanes,
+      clock,
+      logger,
+      settings,
+      restage: (ids) => this.restage(ids),
+    });
+    this.replays = new Replays({
+      database,
+      owner: options.instance,
+      clock,
+      logger,
+      settings,
+      destinations: this.destinations,
+      stage: (message) => this.needStages().runDetached({ ...message, receivedAt: clock.wallMs() }),
+      destinationByName: (name) => this.destinationByName(name),
+      withControlId: deliverWithControlId,
+    });
+    this.reconcile = new Reconcile({
+      database,
+      lanes: this.lanes,
+      shards: () => this.ownership.shards,
+      clock,
+      logger,
+      settings,
+      restage: (ids) => this.restage(ids),
+    });
+    this.housekeeping = new Housekeeping({ database, lanes: this.lanes, incidents, clock, logger, settings });
+    this.ownership = new Ownership({
+      queries: database,
+      card: options.card,
+      clock,
+      logger,
+      settings,
+      open: async (holds) => {
+        await openShards(this.openOptions(), holds);
+        this.commands.wake();
+      },
+      close: (hold) => this.lanes.closeShard(hold.shard),
+      drain: (holds) => this.drain(holds),
+    });
+    this.feed = new StatusFeed({
+      lanes: this.lanes,
+      instance: options.instance,
+      clock,
+      destinationName: (id) => this.destinations.name(id),
+    });
+  }
+
+  get inbox(): LaneInbox {
+    return this.lanes;
+  }
+
+  useStages(stages: Stages): void {
+    this.stages = stages;
+  }
+
+  counters(): object {
+    const ownership = { shards: this.ownership.shards.length };
+    return { ...this.lanes.counters, payloadReads: this.payloads.reads, lookUps: this.reconcile.lookUps, ...ownership };
+  }
+
+  async start(): Promise<void> {
+    this.feed.start();
+    await this.ownership.start();
+    this.commands.start();
+    this.reconcile.start();
+    this.housekeeping.start();
+    this.options.site.onChange(() => this.configured());
+  }
+
+  wake(ids: readonly InterfaceId[]): void {
+    this.reconcile.hint(ids);
+  }
+
+  wakeCommands(): void {
+    this.commands.wake();
+  }
+
+  /** No new work, what is under way ends, the shards go back. */
+  async stop(): Promise<void> {
+    await this.commands.stop();
+    await this.reconcile.stop();
+    await this.housekeeping.stop();
+    await this.ownership.stop();
+    await this.settleLoop.drained();
+    this.feed.stop();
+    await this.destinations.close();
+  }
+
+  private openOptions(): OpenLanesOptions {
+    const { database, clock, logger, settings } = this.options;
+    return {
+      queries: database,
+      site: this.laneSite,
+      lanes: this.lanes,
+      settings,
+      clock,
+      logger,
+      loadDocuments: (wanted) => this.options.site.loadDocuments(wanted),
+    };
+  }
+
+  private readonly laneSite: LaneSite = {
+    delivery: (id) => {
+      const configured = this.options.site.interfaceById(id);
+      const document =
+        configured === undefined ? undefined : this.options.site.document(id, configured.revision)?.document;
+      return configured === undefined || document === undefined
+        ? undefined
+        : { code: configured.code, document, enabled: configured.enabled };
+    },
+    revision: (id) => this.options.site.interfaceById(id)?.revision,
+  };
+
+  private destinationByName(name: string): DestinationId | undefined {
+    const found = this.options.site.destination(name);
+    return found === undefined ? undefined : destinationId(found.destinationId);
+  }
+
+  private ownerOf(id: InterfaceId): string | null {
+    const shard = this.options.site.interfaceById(id)?.shard;
+    return shard === undefined ? null : this.ownership.ownerOf(shard);
+  }
+
+  private needStages(): Stages {
+    if (this.stages === null) throw new Error('this instance hosts no stages');
+    return this.stages;
+  }
+
+  private restage(ids: readonly MessageId[]): void {
+    if (this.stages === null) return;
+    this.stages
+      .restage(ids)
+      .catch((error: unknown) =>
+        this.options.logger.warn({ code: errorCodeOf(error), messages: ids.length }, 'messages not restaged yet'),
+      );
+  }
+
+  /** Reads that a lane waits for. They fail only with Postgres; the watchdog finds the lane again. */
+  private inBackground(lane: Lane, work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.options.logger.warn({ interface: lane.code, code: errorCodeOf(error) }, 'lane not read yet');
+      this.options.clock.schedule(1000, () => {
+        if (!lane.isDead) this.inBackground(lane, reopenLane(this.openOptions(), lane.hold, lane.state.interfaceId));
+      });
+    });
+  }
+
+  /** Nothing new is sent; what is out may come back within the lease; then what it led to is committed. */
+  private async drain(holds: readonly ShardHold[]): Promise<void> {
+    const shards = new Set(holds.map((h) => h.shard));
+    const busy = (): Lane[] =>
+      [...this.lanes.all()].filter((lane) => shards.has(lane.hold.shard) && !lane.isDead && lane.isBusy);
+    for (const lane of this.lanes.all()) if (shards.has(lane.hold.shard)) lane.drain();
+    const untilMs = this.options.clock.monotonicMs() + this.options.settings.leaseMs / 2;
+    while (busy().length > 0 && this.options.clock.monotonicMs() < untilMs) {
+      await new Promise<void>((resolve) => {
+        const detach = this.lanes.onChange((lane) => {
+          if (!shards.has(lane.hold.shard) || lane.isBusy) return;
+          detach();
+          cancel();
+          resolve();
+        });
+        const cancel = this.options.clock.schedule(250, () => {
+          detach();
+          resolve();
+        });
+      });
+    }
+    // What is still out is reset: its successor must treat the head as one that may have arrived.
+    for (const lane of busy()) lane.hold.lose();
+  }
+
+  /** Policies, switches, new interfaces, addresses. */
+  private configured(): void {
+    this.destinations.configured();
+    this.follow().catch((error: unknown) =>
+      this.options.logger.warn({ code: errorCodeOf(error) }, 'configuration not followed yet'),
+    );
+  }
+
+  private async follow(): Promise<void> {
+    const { site, settings } = this.options;
+    const ours = site.interfaces().filter((i) => this.ownership.hold(i.shard) !== undefined);
+    await site.loadDocuments(ours.map((i) => ({ interfaceId: i.interfaceId, revision: i.revision })));
+    for (const configured of ours) {
+      const hold = this.ownership.hold(configured.shard);
+      const document = site.document(configured.interfaceId, configured.revision)?.document;
+      if (hold === undefined || document === undefined) continue;
+      if (this.lanes.get(configured.interfaceId) === undefined)
+        await reopenLane(this.openOptions(), hold, configured.interfaceId);
+      else this.lanes.configured(configured.interfaceId, lanePolicy(document, settings), configured.enabled);
+    }
+  }
+}

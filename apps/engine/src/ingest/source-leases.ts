@@ -1,0 +1,124 @@
+/**
+ * Which sources this instance reads. As with shards, a successor takes a source after seeing the same owner, epoch and
+ * renewal count for `leaseMs` on its own monotonic clock; at once if it was given back.
+ */
+import type { Clock, Epoch, InstanceId, SourceId } from '@inorder/core';
+import type { Logger } from 'pino';
+import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
+import {
+  acquireSources,
+  giveBackSources,
+  observeSources,
+  renewSources,
+  type SourceLease,
+} from '../adapters/postgres/source-lease-queries.ts';
+
+export interface SourceLeasesOptions {
+  readonly queries: Queries;
+  readonly instance: InstanceId;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  /** Sources this instance could read. */
+  readonly wanted: () => ReadonlySet<SourceId>;
+  /** The set of sources held has changed. */
+  readonly onChange: () => void;
+}
+
+export class SourceLeases {
+  private readonly options: SourceLeasesOptions;
+  private readonly held = new Map<SourceId, { readonly epoch: Epoch; validUntilMs: number }>();
+  private readonly seen = new Map<SourceId, { readonly lease: SourceLease; readonly sinceMs: number }>();
+  private cancel = (): void => undefined;
+  private running: Promise<void> = Promise.resolve();
+  private first = true;
+  private stopped = false;
+
+  constructor(options: SourceLeasesOptions) {
+    this.options = options;
+  }
+
+  /** undefined: not ours, or so nearly over that nothing may be taken in under it. */
+  epochOf(id: SourceId): Epoch | undefined {
+    const lease = this.held.get(id);
+    return lease !== undefined && this.options.clock.monotonicMs() < lease.validUntilMs ? lease.epoch : undefined;
+  }
+
+  async start(): Promise<void> {
+    await this.round();
+    this.schedule();
+  }
+
+  /** Looks again now: the configuration has changed. */
+  look(): Promise<void> {
+    this.running = this.running.then(() => this.round()).catch((error: unknown) => this.warn(error));
+    return this.running;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.cancel();
+    await this.running;
+  }
+
+  /** After the links are closed. */
+  async giveBack(): Promise<void> {
+    const ids = [...this.held.keys()];
+    this.held.clear();
+    await giveBackSources(this.options.queries, this.options.instance, ids);
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.cancel = this.options.clock.schedule(this.options.renewMs, () => {
+      void this.look().finally(() => this.schedule());
+    });
+  }
+
+  private warn(error: unknown): void {
+    this.options.logger.warn({ code: errorCodeOf(error) }, 'source leases wait for postgres');
+  }
+
+  private async round(): Promise<void> {
+    if (this.stopped) return;
+    const { queries, instance, clock, leaseMs } = this.options;
+    const before = [...this.held.keys()].join();
+    const startup = this.first;
+    const wanted = this.options.wanted();
+    const askedMs = clock.monotonicMs();
+    const mine = new Map([...this.held].map(([id, lease]) => [id, lease.epoch]));
+    const kept = mine.size === 0 ? new Set<SourceId>() : await renewSources(queries, instance, leaseMs, mine);
+    for (const [id, lease] of this.held) {
+      if (kept.has(id)) lease.validUntilMs = askedMs + leaseMs;
+      else this.held.delete(id);
+    }
+    const leases = await observeSources(queries);
+    this.first = false;
+    const nowMs = clock.monotonicMs();
+    const free = leases.filter(
+      (lease) => wanted.has(lease.sourceId) && !this.held.has(lease.sourceId) && this.mayTake(lease, nowMs, startup),
+    );
+    const takenMs = clock.monotonicMs();
+    const taken =
+      free.length === 0 ? new Map<SourceId, Epoch>() : await acquireSources(queries, instance, leaseMs, free);
+    for (const [id, epoch] of taken) this.held.set(id, { epoch, validUntilMs: takenMs + leaseMs });
+    const surplus = [...this.held.keys()].filter((id) => !wanted.has(id));
+    for (const id of surplus) this.held.delete(id);
+    await giveBackSources(queries, instance, surplus);
+    if ([...this.held.keys()].join() !== before) this.options.onChange();
+  }
+
+  private mayTake(lease: SourceLease, nowMs: number, startup: boolean): boolean {
+    const seen = this.seen.get(lease.sourceId);
+    const same =
+      seen !== undefined &&
+      seen.lease.owner === lease.owner &&
+      seen.lease.epoch === lease.epoch &&
+      seen.lease.renewals === lease.renewals;
+    if (!same) this.seen.set(lease.sourceId, { lease, sinceMs: nowMs });
+    if (lease.owner === null) return true;
+    if (lease.owner === this.options.instance) return startup || !this.held.has(lease.sourceId);
+    return same && nowMs - seen.sinceMs >= this.options.leaseMs;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The ways in of this instance: one listener per LISTEN connection (if it has a port here), one connection per broker,
+ * each reading the sources whose lease we hold (G3).
+ */
+import type { Clock, Disposition, InboundHandler, InstanceId, SourceId, SourceStatus } from '@inorder/core';
+import type { Logger } from 'pino';
+import { AmqpListener, AmqpReceiver, type RefusedMessage, type Resolution } from '../adapters/amqp/index.ts';
+import type { Queries } from '../adapters/postgres/database.ts';
+import type { SiteCache, SiteConnection, SiteSource } from '../site/site-cache.ts';
+import { SourceLeases } from './source-leases.ts';
+
+export interface SourcesOptions {
+  readonly queries: Queries;
+  readonly site: SiteCache;
+  readonly instance: InstanceId;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  readonly handler: InboundHandler;
+  readonly onRefused: (refused: RefusedMessage) => Promise<Disposition>;
+  /** In place of the port that a LISTEN connection names; undefined: this instance does not listen. */
+  readonly listenPort: number | undefined;
+  readonly payloadBytesMax: number;
+}
+
+/** Properties and headers beside the body. */
+const ENVELOPE_BYTES = 65_536;
+
+interface Listening {
+  readonly listener: AmqpListener;
+  readonly document: string;
+}
+
+interface Receiving {
+  readonly receiver: AmqpReceiver;
+  readonly document: string;
+  readonly attached: Map<SourceId, string>;
+}
+
+export class Sources {
+  readonly statuses = new Map<SourceId, SourceStatus>();
+  private readonly options: SourcesOptions;
+  private readonly leases: SourceLeases;
+  private readonly listeners = new Map<string, Listening>();
+  private readonly receivers = new Map<string, Receiving>();
+  private work: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(options: SourcesOptions) {
+    this.options = options;
+    this.leases = new SourceLeases({ ...options, wanted: () => this.wanted(), onChange: () => this.arrange() });
+  }
+
+  /** Epoch under which a source may be read now. */
+  readonly epochOf: SourceLeases['epochOf'] = (id) => this.leases.epochOf(id);
+
+  async start(): Promise<void> {
+    await this.leases.start();
+    this.arrange();
+    await this.work;
+    this.options.site.onChange(() => {
+      void this.leases.look().then(() => this.arrange());
+    });
+  }
+
+  /** Stops the ways in; what is in hand is settled first. Then the leases go back. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.leases.stop();
+    await this.work;
+    await Promise.all([
+      ...[...this.listeners.values()].map((l) => l.listener.stop()),
+      ...[...this.receivers.values()].map((r) => r.receiver.stop()),
+    ]);
+    await this.leases.giveBack();
+  }
+
+  private wanted(): ReadonlySet<SourceId> {
+    const { site, listenPort } = this.options;
+    const readable = new Set(
+      site
+        .connections()
+        .filter((c) => c.document.kind === 'CONNECT' || listenPort !== undefined)
+        .map((c) => c.connectionId),
+    );
+    return new Set(
+      site
+        .sources()
+        .filter((s) => readable.has(s.connectionId))
+        .map((s) => s.sourceId),
+    );
+  }
+
+  /** Brings what is open in line with configuration and leases; one arrangement after the other. */
+  private arrange(): void {
+    this.work = this.work
+      .then(() => this.arrangeNow())
+      .catch((error: unknown) => this.options.logger.error({ reason: String(error) }, 'sources not arranged'));
+  }
+
+  private async arrangeNow(): Promise<void> {
+    if (this.stopped) return;
+    const { site } = this.options;
+    const connections = site.connections();
+    for (const [id, open] of [...this.listeners, ...this.receivers]) {
+      const now = connections.find((c) => c.connectionId === id);
+      if (now === undefined || JSON.stringify(now.document) !== open.document) await this.close(id);
+    }
+    for (const connection of connections) {
+      if (connection.document.kind === 'LISTEN') await this.listen(connection);
+      else
+        await this.receive(
+          connection,
+          site.sources().filter((s) => s.connectionId === connection.connectionId),
+        );
+    }
+  }
+
+  private async close(id: string): Promise<void> {
+    await this.listeners.get(id)?.listener.stop();
+    await this.receivers.get(id)?.receiver.stop();
+    this.listeners.delete(id);
+    this.receivers.delete(id);
+  }
+
+  private common(): Pick<
+    ConstructorParameters<typeof AmqpListener>[0],
+    'handler' | 'onRefused' | 'onStatus' | 'log' | 'clock' | 'containerId' | 'maxMessageBytes'
+  > {
+    const { handler, onRefused, logger, clock, instance, payloadBytesMax } = this.options;
+    const onStatus = (status: SourceStatus): void => void this.statuses.set(status.sourceId, status);
+    return {
+      handler,
+      onRefused,
+      onStatus,
+      log: logger,
+      clock,
+      containerId: `inorder-${instance}`,
+      maxMessageBytes: payloadBytesMax + ENVELOPE_BYTES,
+    };
+  }
+
+  private async listen(connection: SiteConnection): Promise<void> {
+    const { listenPort, logger } = this.options;
+    if (
+      connection.document.kind !== 'LISTEN' ||
+      listenPort === undefined ||
+      this.listeners.has(connection.connectionId)
+    )
+      return;
+    const port = listenPort === 0 ? connection.document.port : listenPort;
+    const listener = new AmqpListener({
+      ...this.common(),
+      connection: { ...connection.document, port },
+      resolve: (address) => this.resolve(connection, address),
+    });
+    try {
+      const opened = await listener.start();
+      this.listeners.set(connection.connectionId, { listener, document: JSON.stringify(connection.document) });
+      logger.info({ connection: connection.name, host: connection.document.host, port: opened }, 'amqp listener open');
+    } catch (error) {
+      logger.error(
+        { connection: connection.name, port, reason: error instanceof Error ? error.message : String(error) },
+        'amqp listener not opened',
+      );
+    }
+  }
+
+  private resolve(connection: SiteConnection, address: string): Resolution {
+    const source = this.options.site
+      .sources()
+      .find((s) => s.connectionId === connection.connectionId && s.document.address === address);
+    if (source === undefined)
+      return {
+        refuse: 'amqp:not-found',
+        description: `no source has the address "${address.slice(0, 200)}" on connection ${connection.name}`,
+      };
+    if (this.leases.epochOf(source.sourceId) === undefined) {
+      return {
+        refuse: 'amqp:resource-locked',
+        description: `another engine instance reads ${source.name}; connect there or try again`,
+      };
+    }
+    return { sourceId: source.sourceId, credit: source.document.credit, producers: source.document.producers };
+  }
+
+  private async receive(connection: SiteConnection, sources: readonly SiteSource[]): Promise<void> {
+    if (connection.document.kind !== 'CONNECT') return;
+    const ours = sources.filter((s) => this.leases.epochOf(s.sourceId) !== undefined);
+    let open = this.receivers.get(connection.connectionId);
+    if (open === undefined) {
+      if (ours.length === 0) return;
+      open = {
+        receiver: new AmqpReceiver({ ...this.common(), connection: connection.document }),
+        document: JSON.stringify(connection.document),
+        attached: new Map(),
+      };
+      this.receivers.set(connection.connectionId, open);
+      open.receiver.start();
+    }
+    const wanted = new Map(ours.map((s) => [s.sourceId, `${s.document.address} ${s.document.credit}`]));
+    for (const [id, key] of open.attached) {
+      if (wanted.get(id) === key) continue;
+      await open.receiver.detach(id);
+      open.attached.delete(id);
+    }
+    for (const source of ours) {
+      if (open.attached.has(source.sourceId)) continue;
+      open.receiver.attach({
+        sourceId: source.sourceId,
+        address: source.document.address,
+        credit: source.document.credit,
+      });
+      open.attached.set(source.sourceId, `${source.document.address} ${source.document.credit}`);
+    }
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The engine's composition root: the only file that reads the environment and constructs adapters.
+ * Order of life: lock → Postgres → configuration → lanes → stages → ingest → sources; and back again at SIGTERM.
+ */
+import { type InterfaceId, instanceId } from '@inorder/core';
+import { joinSecrets, messageKeyHasher, openSecrets } from '@inorder/db';
+import { COMMANDS_CHANNEL, type ConnectionDocument, type DestinationDocument } from '@inorder/shared';
+import pg from 'pg';
+import { pino } from 'pino';
+import { systemClock } from './adapters/clock/system-clock.ts';
+import { createDatabase, errorCodeOf } from './adapters/postgres/database.ts';
+import { checkStore } from './adapters/postgres/store-check.ts';
+import { RedisHints } from './adapters/redis/redis.ts';
+import { lockInstance } from './admin/instance-lock.ts';
+import { startAdmin } from './admin/server.ts';
+import { type EngineConfig, readConfig, shown } from './config.ts';
+import { cachedWindow } from './delivery/cached-window.ts';
+import { createDelivery } from './delivery/delivery.ts';
+import type { WakeUps } from './delivery/elsewhere.ts';
+import { DELIVERY_DEFAULTS } from './delivery/settings.ts';
+import { createIngest, INGEST_LIMITS } from './ingest/ingest.ts';
+import { keepRefused } from './ingest/refused.ts';
+import { Sources } from './ingest/sources.ts';
+import { openSiteCache } from './site/site-cache.ts';
+import { createStages } from './stages/stages.ts';
+
+const VERSION = '0.1.0';
+
+async function run(config: EngineConfig): Promise<void> {
+  const logger = pino({ level: config.logLevel, base: { instance: config.instance } });
+  logger.info(shown(config), 'engine starts');
+  const clock = systemClock;
+  const instance = instanceId(config.instance);
+  const settings = {
+    ...DELIVERY_DEFAULTS,
+    leaseMs: config.leaseMs,
+    leaseRenewMs: config.leaseRenewMs,
+    leaseSendMarginMs: config.leaseSendMarginMs,
+    leaseCloseMarginMs: config.leaseCloseMarginMs,
+    reconcileIntervalMs: config.reconcileIntervalMs,
+  };
+  const lock = await lockInstance(config.dataDir, config.instance);
+  const onIdleError = (error: Error): void => logger.warn({ code: errorCodeOf(error) }, 'postgres connection lost');
+  const common = { url: config.databaseUrl, clock, onIdleError };
+  const database = createDatabase({
+    ...common,
+    statementTimeoutMs: 10_000,
+    connectionsMax: 8,
+    applicationName: `inorder ${config.instance}`,
+  });
+  // A settlement that hangs must end before the lease does.
+  const settleTimeoutMs = Math.max(500, config.leaseSendMarginMs - 500);
+  const laneDatabase = createDatabase({
+    ...common,
+    statementTimeoutMs: settleTimeoutMs,
+    connectionsMax: 6,
+    applicationName: `inorder ${config.instance} lanes`,
+  });
+  const pool = new pg.Pool({
+    connectionString: config.databaseUrl,
+    max: 2,
+    application_name: `inorder ${config.instance} plans`,
+  });
+  pool.on('error', onIdleError);
+  await checkStore(database, logger, config.unsafe);
+
+  const site = await openSiteCache({
+    database,
+    clock,
+    logger,
+    // The stored document and its sealed secrets are our own writing; zod checks the document after this.
+    openDocument: (document, sealed, ownerId) =>
+      joinSecrets(document as ConnectionDocument | DestinationDocument, openSecrets(sealed, ownerId, config.secretKey)),
+  });
+  let hints: RedisHints | null = null;
+  const noWakeUps: WakeUps = { send: () => undefined };
+  let serving = false;
+  const admin = await startAdmin({
+    port: config.adminPort,
+    secret: config.adminSecret,
+    dependencies: [{ name: 'postgres', check: () => pool.query('SELECT 1') }],
+    isServing: () => serving,
+    lanes: { snapshot: () => delivery.feed.snapshot(), onChanged: (listener) => delivery.feed.onChanged(listener) },
+    counters: () => ({
+      delivery: delivery.counters(),
+      stages: stages.counters(),
+      ingest: ingest.counters(),
+      redisLost: hints?.lost ?? null,
+    }),
+  });
+  const delivery = createDelivery({
+    database: laneDatabase,
+    pool,
+    site,
+    card: { instance, roles: [...config.roles], adminUrl: admin.url, version: VERSION },
+    instance,
+    clock,
+    logger,
+    settings,
+    wakeUps: (ownerOf) => ({ send: (ids: readonly InterfaceId[]) => (hints?.wakeUps(ownerOf) ?? noWakeUps).send(ids) }),
+  });
+  const stages = createStages({
+    database,
+    site,
+    lanes: delivery.inbox,
+    clock,
+    logger,
+    instance,
+    hashKey: messageKeyHasher(config.secretKey),
+  });
+  delivery.useStages(stages);
+  const ingest = createIngest({
+    database,
+    site,
+    sourceEpoch: (id) => sources.epochOf(id),
+    lanes: delivery.inbox,
+    stages: config.roles.has('stages') ? stages : null,
+    clock,
+    logger,
+    instance,
+  });
+  const sources = new Sources({
+    queries: database,
+    site,
+    instance,
+    clock,
+    logger,
+    leaseMs: config.leaseMs,
+    renewMs: config.leaseRenewMs,
+    handler: ingest.handle,
+    onRefused: keepRefused(database, logger),
+    listenPort: config.amqpPort,
+    payloadBytesMax: INGEST_LIMITS.payloadBytesMax,
+  });
+  if (config.redisUrl !== undefined) {
+    const { redisUrl } = config;
+    hints = new RedisHints({
+      url: redisUrl,
+      instance,
+      logger,
+      onWake: (ids) => delivery.wake(ids),
+      onCommand: () => delivery.wakeCommands(),
+      onConfig: () =>
+        void site
+          .refresh()
+          .catch((error: unknown) => logger.warn({ code: errorCodeOf(error) }, 'configuration not read yet')),
+    });
+    const redis = hints;
+    delivery.feed.onChanged((changed) =>
+      redis.publishLanes(
+        changed,
+        changed.flatMap((status) => cachedWindow(delivery.lanes.get(status.interfaceId)) ?? []),
+      ),
+    );
+  }
+  const unlisten = database.listen(COMMANDS_CHANNEL, () => delivery.wakeCommands());
+
+  if (config.roles.has('deliver')) await delivery.start();
+  if (config.roles.has('ingest')) await sources.start();
+  serving = true;
+  logger.info({ admin: admin.url, roles: [...config.roles] }, 'engine serves');
+
+  await stopSignal();
+  logger.info({}, 'engine stops');
+  serving = false;
+  await sources.stop();
+  await ingest.stop();
+  await stages.stop();
+  await delivery.stop();
+  await unlisten();
+  await hints?.close();
+  await admin.close();
+  await site.close();
+  await Promise.all([laneDatabase.close(), database.close(), pool.end()]);
+  await lock.release();
+  logger.info({}, 'engine stopped');
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+}
+
+const read = readConfig(process.env);
+if (read.ok) {
+  try {
+    await run(read.config);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`engine cannot run: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+} else {
+  process.stderr.write(`engine configuration is not valid:\n${read.problems.map((p) => `  ${p}`).join('\n')}\n`);
+  process.exit(2);
+}
