@@ -3,4 +3,4 @@ import { applyConfig } from './apply-config.ts';
 import { getConfig } from './get-config.ts';
 import { listConfig } from './list-config.ts';
 
-export const configRouter = router({ list: listConfig, get: getConfig, apply: applyConfig });
+export const configRouter = router({ list: listConfig, get: getConfig, publish: applyConfig });
