@@ -239,6 +239,7 @@ CREATE TABLE "delivery_attempt" (
     "attempt_id" UUID NOT NULL,
     "interface_id" UUID NOT NULL,
     "sequence_no" BIGINT NOT NULL,
+    "message_id" UUID NOT NULL,
     "attempt_no" INTEGER NOT NULL,
     "kind" "attempt_kind" NOT NULL,
     "outcome" "attempt_outcome" NOT NULL,
