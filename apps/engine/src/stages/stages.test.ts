@@ -273,6 +273,30 @@ describe('G16: poison', () => {
   });
 });
 
+test('G19: a full backlog slows ingest for a moment and never stops it; what has no room is left to the watchdog', async () => {
+  await using fixture = await siteFixture({ interfaces: 1 });
+  await using on = engine(fixture, { limits: { stageBacklogMax: 5, stageTimeLimitMs: 60_000 } });
+  const ingest = createIngest({
+    ...fixture,
+    lanes: on.lanes,
+    stages: on.stages,
+    clock: realClock,
+    logger: silent,
+    limits: { stageRoomWaitMs: 20 },
+  });
+  const send = (bodies: string[]): Promise<unknown> =>
+    Promise.all(bodies.map((body) => ingest.handle(inbound(fixture.shared, 'LAB-0001', body))));
+  await send(Array.from({ length: 5 }, () => 'loop'));
+  expect(on.stages.hasRoom()).toBe(false);
+  await send(['a', 'b']);
+  expect(on.stages.counters().waiting).toBe(5);
+  const { rows } = await fixture.test.pool.query<{ n: string }>(
+    'SELECT sum(cardinality(message_ids)) AS n FROM stage_claim',
+  );
+  expect(rows).toEqual([{ n: '5' }]);
+  expect(await stored(fixture)).toHaveLength(7);
+});
+
 describe('code tables', () => {
   const document = {
     enrich: [{ codeTable: 'tests', field: 'OBR-4' }],

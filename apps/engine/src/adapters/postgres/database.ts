@@ -1,8 +1,10 @@
 /**
  * The one door to Postgres: named prepared statements over a pool, and what an error means (G12, G16).
  *
- * **Invariant:** every connection plans generically. Custom plans would cost a millisecond of planning for each hot
- * statement, and a plan that changes with the size of a batch is a plan nobody tested.
+ * **Invariant:** every connection plans each statement once, and by index. Planning anew costs a millisecond, more than
+ * most statements take; but a plan made while a table was empty scans it from end to end for as long as the connection
+ * lives. So sequential scans are priced out (they stay possible where there is no index), statements name their keys as
+ * `= ANY($n)` beside the join, and `buffers.test.ts` counts the buffers. JIT would take the price for real.
  */
 import type { Clock } from '@inorder/core';
 import pg from 'pg';
@@ -61,7 +63,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     keepAlive: true,
-    options: '-c plan_cache_mode=force_generic_plan',
+    options: '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off',
   };
   const pool = new pg.Pool({ ...connection, max: options.connectionsMax });
   pool.on('error', (error) => options.onIdleError?.(error));

@@ -61,6 +61,7 @@ export type IngestResult =
 /**
  * The order matters (design review e6): keys first, then the survivors are counted, then numbered; numbers first would
  * burn one for each duplicate. `locked` takes the counters in id order, so that two instances never wait for each other.
+ * Subqueries that must stay look-ups are scalar: an EXISTS may be answered by reading the whole table into a hash.
  * A key with an empty id_hash says "these bytes came without an id": what `possible_twin` is looked up by.
  */
 export const STORE_BATCH: Statement = {
@@ -79,7 +80,7 @@ WITH own AS MATERIALIZED (
          substring($4::bytea FROM (g.ord::integer - 1) * 32 + 1 FOR 16) AS id_hash,
          substring($4::bytea FROM (g.ord::integer - 1) * 32 + 17 FOR 16) AS body_hash,
          own.source_id IS NOT NULL AS owned,
-         EXISTS (SELECT FROM interface_sequence s WHERE s.interface_id = g.interface_id) AS counted
+         (SELECT true FROM interface_sequence s WHERE s.interface_id = g.interface_id) IS NOT NULL AS counted
     FROM unnest($5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[], $9::boolean[], $10::boolean[], $11::boolean[], $12::boolean[])
          WITH ORDINALITY AS g(message_id, interface_id, source_id, epoch, has_id, redelivered, bytes_seen, id_reused, ord)
     LEFT JOIN own ON own.source_id = g.source_id AND own.epoch = g.epoch
@@ -96,26 +97,28 @@ WITH own AS MATERIALIZED (
 ), locked AS MATERIALIZED (
   SELECT s.interface_id, c.n
     FROM counted c
-    JOIN interface_sequence s ON s.interface_id = c.interface_id
+    JOIN interface_sequence s ON s.interface_id = c.interface_id AND s.interface_id = ANY($6::uuid[])
    ORDER BY s.interface_id
      FOR NO KEY UPDATE OF s
 ), sequence AS (
   UPDATE interface_sequence s
      SET last_sequence_no = s.last_sequence_no + l.n
     FROM locked l
-   WHERE s.interface_id = l.interface_id
+   WHERE s.interface_id = l.interface_id AND s.interface_id = ANY($6::uuid[])
   RETURNING s.interface_id, s.last_sequence_no - l.n AS before, s.revision
 ), numbered AS MATERIALIZED (
   SELECT g.ord, g.message_id, g.interface_id, s.revision,
          s.before + row_number() OVER (PARTITION BY g.interface_id ORDER BY g.ord) AS sequence_no,
-         NOT g.has_id AND g.redelivered AND (g.bytes_seen OR EXISTS (
-           SELECT FROM ingest_key e
+         NOT g.has_id AND g.redelivered AND (g.bytes_seen OR (
+           SELECT true FROM ingest_key e
             WHERE e.interface_id = g.interface_id AND e.source_id = g.source_id AND e.id_hash = '' AND e.body_hash = g.body_hash
-         )) AS possible_twin,
-         g.has_id AND (g.id_reused OR EXISTS (
-           SELECT FROM ingest_key e
+            LIMIT 1
+         ) IS NOT NULL) AS possible_twin,
+         g.has_id AND (g.id_reused OR (
+           SELECT true FROM ingest_key e
             WHERE e.interface_id = g.interface_id AND e.source_id = g.source_id AND e.id_hash = g.id_hash AND e.body_hash <> g.body_hash
-         )) AS reused
+            LIMIT 1
+         ) IS NOT NULL) AS reused
     FROM given g
     JOIN key k ON k.message_id = g.message_id
     JOIN sequence s ON s.interface_id = g.interface_id
@@ -145,7 +148,7 @@ WITH own AS MATERIALIZED (
          'One JMS message id came with different bytes; each was numbered. First seen at number ' || min(n.sequence_no),
          'INGEST_MESSAGE_ID_REUSED:INTERFACE:' || i.code, count(*)
     FROM numbered n
-    JOIN interface i ON i.interface_id = n.interface_id
+    JOIN interface i ON i.interface_id = n.interface_id AND i.interface_id = ANY($6::uuid[])
    WHERE n.reused
    GROUP BY i.code
    ORDER BY i.code

@@ -65,18 +65,18 @@ WITH given AS MATERIALIZED (
   UPDATE message_tracking t
      SET status = g.status
     FROM given g
-   WHERE t.message_id = g.message_id AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED')
+   WHERE t.message_id = g.message_id AND t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED')
   RETURNING t.message_id, t.interface_id, t.sequence_no, g.destination_id, g.control_id, g.format, g.processed
 ), payload AS (
   UPDATE message_payload p
      SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format
     FROM changed c
-   WHERE p.message_id = c.message_id
+   WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[]) AND p.message_id BETWEEN $24 AND $25
 ), kept AS (
   UPDATE message_payload_kept p
      SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format
     FROM changed c
-   WHERE p.message_id = c.message_id
+   WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[])
 ), letter AS (
   INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, path, table_name, value, detail, faults, attempts)
   SELECT c.message_id, c.interface_id, c.sequence_no, d.stage, d.error_code, d.signature, d.path, d.table_name, d.value, d.detail, d.faults::jsonb, d.attempts
@@ -143,6 +143,9 @@ export async function writeOutcomes(
     Buffer.concat(keys.map((each) => each.hash.subarray(0, KEY_HASH_BYTES))),
     keys.map((each) => each.orderControl),
     claims,
+    // From and to: what decides which partitions are looked at.
+    ordered[0]?.message.messageId,
+    ordered.at(-1)?.message.messageId,
   ]);
   return new Set(changed.map((row) => messageId(row.message_id)));
 }
@@ -154,8 +157,8 @@ export const READ_OUTCOMES: Statement = {
 /* message_tracking_pkey, message_payload_pkey, message_payload_kept_pkey */
 SELECT t.message_id, t.status, coalesce(p.destination_id, k.destination_id) AS destination_id, coalesce(p.control_id, k.control_id) AS control_id
   FROM message_tracking t
-  LEFT JOIN message_payload p ON p.message_id = t.message_id
-  LEFT JOIN message_payload_kept k ON k.message_id = t.message_id
+  LEFT JOIN message_payload p ON p.message_id = t.message_id AND p.message_id = ANY($1::uuid[])
+  LEFT JOIN message_payload_kept k ON k.message_id = t.message_id AND k.message_id = ANY($1::uuid[])
  WHERE t.message_id = ANY($1::uuid[])`,
 };
 
@@ -191,8 +194,8 @@ WITH open AS (
          coalesce(p.format, k.format) AS format, coalesce(p.raw, k.raw) AS raw,
          sum(octet_length(coalesce(p.raw, k.raw))) OVER (ORDER BY t.message_id) - octet_length(coalesce(p.raw, k.raw)) AS before
     FROM message_tracking t
-    LEFT JOIN message_payload p ON p.message_id = t.message_id
-    LEFT JOIN message_payload_kept k ON k.message_id = t.message_id
+    LEFT JOIN message_payload p ON p.message_id = t.message_id AND p.message_id = ANY($1::uuid[])
+    LEFT JOIN message_payload_kept k ON k.message_id = t.message_id AND k.message_id = ANY($1::uuid[])
    WHERE t.message_id = ANY($1::uuid[])
      AND ($5 OR t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED'))
 ), taken AS MATERIALIZED (

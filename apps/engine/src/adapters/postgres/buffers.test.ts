@@ -1,0 +1,53 @@
+import { messageKeyHasher } from '@inorder/db';
+import { expect, test } from 'vitest';
+import { inbound, RecordingLanes, realClock, silent, siteFixture } from '../../../test/site-fixture.ts';
+import { createIngest } from '../../ingest/ingest.ts';
+import { createStages } from '../../stages/stages.ts';
+import { createDatabase } from './database.ts';
+
+test('hot statements stay look-ups on a connection that planned them while the tables were empty', async () => {
+  await using fixture = await siteFixture({ interfaces: 2000 });
+  const { pool, url } = fixture.test;
+  await pool.query('CREATE EXTENSION pg_stat_statements');
+  // One connection: what was planned first is what runs last.
+  const database = createDatabase({
+    url,
+    statementTimeoutMs: 30_000,
+    connectionsMax: 1,
+    applicationName: 'buffers',
+    clock: realClock,
+  });
+  const lanes = new RecordingLanes();
+  const common = { database, site: fixture.site, lanes, clock: realClock, logger: silent, instance: fixture.instance };
+  const stages = createStages({
+    ...common,
+    hashKey: messageKeyHasher(new Uint8Array(32)),
+    workerEntry: new URL('../../../test/poison-worker.ts', import.meta.url),
+  });
+  const ingest = createIngest({ ...common, sourceEpoch: fixture.sourceEpoch, stages });
+  let sent = 0;
+  const send = async (count: number, apart: boolean): Promise<void> => {
+    const all: Promise<unknown>[] = [];
+    for (let i = 0; i < count; i++) {
+      const act = sent % 5 === 0 ? 'permanent' : `m${sent}`;
+      all.push(ingest.handle(inbound(fixture.shared, fixture.codes[sent % 2000] ?? '', act)));
+      sent += 1;
+      if (apart) await lanes.ended(sent);
+    }
+    await Promise.all(all);
+    await lanes.ended(sent);
+  };
+  await send(10, true);
+  await send(8000, false);
+  await pool.query('SELECT pg_stat_statements_reset()');
+  await send(20, true);
+  const { rows } = await pool.query<{ query: string; calls: string; blocks: string }>(
+    `SELECT query, calls, (shared_blks_hit + shared_blks_read) / calls AS blocks FROM pg_stat_statements
+      WHERE query LIKE '%message_payload%'`,
+  );
+  expect(rows.map((row) => row.calls)).toEqual(['20', '20']);
+  for (const row of rows) expect(Number(row.blocks), row.query).toBeLessThan(150);
+  await ingest.stop();
+  await stages.stop();
+  await database.close();
+}, 60_000);
