@@ -8,6 +8,7 @@ import type {
   Clock,
   Decision,
   Effect,
+  Epoch,
   InterfaceCode,
   InterfaceId,
   LanePolicy,
@@ -59,6 +60,8 @@ export class Lanes implements LaneInbox {
   private readonly options: LanesOptions;
   private readonly lanes = new Map<InterfaceId, Lane>();
   private readonly listeners = new Set<(lane: Lane) => void>();
+  /** What lost lanes were about to settle, for this instance's own next tenure (G12). */
+  private readonly carried = new Map<InterfaceId, { readonly epoch: Epoch; readonly item: SettleItem }>();
 
   constructor(options: LanesOptions) {
     this.options = options;
@@ -94,9 +97,24 @@ export class Lanes implements LaneInbox {
     for (const [id, lane] of this.lanes) {
       if (lane.hold.shard !== shard) continue;
       this.leaveBreaker(lane);
+      this.carry(lane);
       lane.end();
       this.lanes.delete(id);
     }
+  }
+
+  /** What this instance still wanted to settle of a lane, if it takes the shard back with the very next epoch. */
+  takeCarried(id: InterfaceId, epoch: Epoch): SettleItem | undefined {
+    const carried = this.carried.get(id);
+    this.carried.delete(id);
+    return carried !== undefined && carried.epoch + 1 === epoch ? carried.item : undefined;
+  }
+
+  private carry(lane: Lane): void {
+    const { phase, interfaceId } = lane.state;
+    if (phase.name === 'SETTLING' && phase.hold === null)
+      this.carried.set(interfaceId, { epoch: lane.hold.epoch, item: phase.item });
+    else this.carried.delete(interfaceId);
   }
 
   numbered(numbers: readonly Numbered[]): void {

@@ -130,7 +130,11 @@ async function openRows(
       failedOrders: failedOrders.get(row.interfaceId) ?? new Map<string, SequenceNo>(),
       replays: replays.get(row.interfaceId) ?? [],
     });
-    const lane = options.lanes.open(tenure.hold, code, openLane(record, tenure.clean, nowAt));
+    const lane = options.lanes.open(
+      tenure.hold,
+      code,
+      openLane(record, tenure.clean, nowAt, options.lanes.takeCarried(row.interfaceId, tenure.hold.epoch)),
+    );
     for (const n of perLane.get(row.interfaceId) ?? []) lane.noteReceived(n.sequenceNo, n.receivedAt);
   }
 }

@@ -52,8 +52,12 @@ const heard = (state: LaneState, event: Of<'OUTCOMES'>): LaneState => {
     ? known
     : { ...known, forgottenFrom: moreFrom };
 };
-const noteOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision => ({ state: heard(state, event), effects: [] });
-const goOnNumbered = (state: LaneState, event: Of<'NUMBERED'>): Decision => advance(numbered(state, event), event.nowAt);
+const noteOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision => ({
+  state: heard(state, event),
+  effects: [],
+});
+const goOnNumbered = (state: LaneState, event: Of<'NUMBERED'>): Decision =>
+  advance(numbered(state, event), event.nowAt);
 const goOnOutcomes = (state: LaneState, event: Of<'OUTCOMES'>): Decision => advance(heard(state, event), event.nowAt);
 const goOn = (state: LaneState, event: { readonly nowAt: number }): Decision => advance(state, event.nowAt);
 

@@ -63,7 +63,7 @@ export class LaneWorld {
     this.state = this.open(true);
   }
 
-  open(clean: boolean, tries: HeadTries = NO_TRIES): LaneState {
+  open(clean: boolean, tries: HeadTries = NO_TRIES, carried?: SettleItem): LaneState {
     const outcomes = [...this.rows]
       .filter(
         ([n, row]) =>
@@ -90,7 +90,7 @@ export class LaneWorld {
       replays: [],
       failedOrders: new Map(),
     };
-    const opened = openLane(record, clean, this.nowAt);
+    const opened = openLane(record, clean, this.nowAt, carried);
     this.effects = [...opened.effects];
     this.state = opened.state;
     return opened.state;

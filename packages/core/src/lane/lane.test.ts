@@ -331,6 +331,24 @@ describe('commands', () => {
   });
 });
 
+test('G12: the same instance settles with the answer it holds, if the lane still stands where it stood', () => {
+  const world = worldWith(2);
+  world.stage(1, 'PROCESSED');
+  world.stage(2, 'PROCESSED');
+  world.transmit(true);
+  world.answer('AA');
+  const carried = world.take('SETTLE')?.item;
+  world.epochNo += 1;
+  world.open(false, undefined, carried);
+  world.flow();
+  expect(world.arrived).toEqual([1, 2]);
+  // Carried too late: the settlement had been committed, its answer was lost.
+  world.open(false, undefined, carried);
+  world.flow();
+  expect(world.arrived).toEqual([1, 2]);
+  expect(world.checkpoint).toBe(2);
+});
+
 test('G19: a window that is full forgets what lies beyond and reads it again when its turn comes', () => {
   const world = worldWith(100, { windowEntriesMax: 10 });
   for (let n = 100; n >= 1; n--) world.stage(n, 'PROCESSED');

@@ -1,9 +1,10 @@
 /** A lane as its new owner finds it in Postgres (G9: hydrate only after the lease is committed). */
 import type { ErrorCode } from '../codes.ts';
 import { type Epoch, type InterfaceId, nextSequenceNo, type SequenceNo } from '../ids.ts';
+import type { MessageStatus } from '../status.ts';
 import { advance, withOutcomes } from './advance.ts';
 import type { HoldReason } from './explain.ts';
-import type { Decision, HeadTries, LanePolicy, LaneState, Outcome, ReplayOrder } from './state.ts';
+import type { Decision, HeadTries, LanePolicy, LaneState, Outcome, ReplayOrder, SettleItem } from './state.ts';
 import { emptyWindow, windowGet } from './window.ts';
 
 export interface LaneRecord {
@@ -31,8 +32,10 @@ export interface LaneRecord {
 /**
  * Opens a lane. `clean` = its former owner gave the shard back with nothing under way; otherwise the head may have been
  * sent (G8): under `resend` it goes out marked possible duplicate, under `hold` the lane holds if it was granted.
+ * `carried` = what this very instance was about to settle under the epoch just before this one (G12): the answer it holds
+ * is settled instead of asked for again, if the lane still stands where it stood.
  */
-export function openLane(record: LaneRecord, clean: boolean, nowAt: number): Decision {
+export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carried?: SettleItem): Decision {
   const head = nextSequenceNo(record.checkpoint);
   const base: LaneState = {
     interfaceId: record.interfaceId,
@@ -60,6 +63,12 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number): Dec
   const last = record.outcomes.at(-1)?.sequenceNo ?? record.checkpoint;
   const known: LaneState = record.more ? { ...seen, forgottenFrom: nextSequenceNo(last) } : seen;
   const outcome = windowGet(known.window, head);
+  if (carried !== undefined && stillStands(carried, known)) {
+    return {
+      state: { ...known, phase: { name: 'SETTLING', item: carried, hold: null } },
+      effects: [{ kind: 'SETTLE', item: carried }],
+    };
+  }
   if (record.heldFor === 'RESTORED') return held(known, head, 'RESTORED', null);
   if (outcome?.status === 'PROCESSED') {
     const granted = record.granted >= head;
@@ -70,6 +79,19 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number): Dec
     }
   }
   return advance(known, nowAt);
+}
+
+/** Nobody has moved the lane, and every number to be settled is as it was. */
+function stillStands(carried: SettleItem, state: LaneState): boolean {
+  return (
+    carried.expectedCheckpoint === state.checkpoint &&
+    carried.checkpoint > state.checkpoint &&
+    carried.changes.every((change) => recordedStatus(windowGet(state.window, change.sequenceNo)) === change.from)
+  );
+}
+
+function recordedStatus(outcome: Outcome | undefined): MessageStatus | undefined {
+  return outcome?.status === 'PROCESSED' ? 'PROCESSED' : outcome?.recordedAs;
 }
 
 function held(state: LaneState, sequenceNo: SequenceNo, reason: HoldReason, code: ErrorCode | null): Decision {

@@ -1,0 +1,204 @@
+import {
+  type Epoch,
+  type InterfaceId,
+  interfaceId,
+  messageId,
+  type SettleItem,
+  sequenceNo,
+  shard,
+} from '@inorder/core';
+import { uuidv7 } from '@inorder/db';
+import { type TestDatabase, testDatabase } from '@inorder/testkit/services';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../adapters/clock/system-clock.ts';
+import { createDatabase, type Database } from '../adapters/postgres/database.ts';
+import { acquire, observe } from '../adapters/postgres/lease-queries.ts';
+import { identified, type SettleEntry, settle } from '../adapters/postgres/settle-queries.ts';
+
+const SHARD = shard(7);
+let store: TestDatabase;
+let database: Database;
+let lane: InterfaceId;
+
+beforeAll(async () => {
+  store = await testDatabase();
+  database = createDatabase({
+    url: store.url,
+    statementTimeoutMs: 10_000,
+    connectionsMax: 4,
+    applicationName: 'test',
+    clock: systemClock,
+  });
+});
+afterAll(async () => {
+  await database.close();
+  await store[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  lane = interfaceId(uuidv7());
+  const code = `T-${lane.slice(-12).toUpperCase()}`;
+  await store.pool.query(`INSERT INTO interface (interface_id, code, name, shard) VALUES ($1, $2, 'test', 7)`, [
+    lane,
+    code,
+  ]);
+  await store.pool.query(`INSERT INTO interface_sequence (interface_id, last_sequence_no) VALUES ($1, 5)`, [lane]);
+  await store.pool.query(`INSERT INTO message_delivery_checkpoint (interface_id, shard) VALUES ($1, 7)`, [lane]);
+  for (let n = 1; n <= 5; n++) {
+    await store.pool.query(
+      `INSERT INTO message_tracking (message_id, interface_id, sequence_no, status, revision) VALUES ($1, $2, $3, 'PROCESSED', 1)`,
+      [uuidv7(), lane, n],
+    );
+  }
+});
+
+async function takeShard(owner: string): Promise<Epoch> {
+  const { leases } = await observe(database);
+  const seen = leases.find((l) => l.shard === SHARD);
+  if (seen === undefined) throw new Error('shard 7 has no lease row');
+  const [got] = await acquire(database, owner as never, 10_000, [seen]);
+  if (got === undefined) throw new Error('shard 7 was not acquired');
+  return got.epoch;
+}
+
+function item(change: Partial<SettleItem> = {}): SettleItem {
+  return {
+    interfaceId: lane,
+    expectedCheckpoint: sequenceNo(0),
+    checkpoint: sequenceNo(1),
+    grantedThrough: sequenceNo(2),
+    changes: [{ sequenceNo: sequenceNo(1), from: 'PROCESSED', to: 'DELIVERED', settles: true }],
+    deadLetters: [],
+    attempts: [],
+    failedRun: 0,
+    failedRunCode: null,
+    heldFor: null,
+    ...change,
+  };
+}
+
+function entry(of: Epoch, settled: SettleItem): SettleEntry {
+  return { shard: SHARD, epoch: of, interfaceId: lane, item: settled, attempts: identified(settled.attempts) };
+}
+
+async function laneNow(): Promise<{ checkpoint: number; statuses: string[] }> {
+  const checkpoint = await store.pool.query(
+    'SELECT last_delivered_sequence::int AS c FROM message_delivery_checkpoint WHERE interface_id = $1',
+    [lane],
+  );
+  const rows = await store.pool.query(
+    'SELECT status FROM message_tracking WHERE interface_id = $1 ORDER BY sequence_no',
+    [lane],
+  );
+  return { checkpoint: checkpoint.rows[0].c, statuses: rows.rows.map((r) => r.status) };
+}
+
+test('G5: a settlement moves tracking and checkpoint together', async () => {
+  const mine = await takeShard('A');
+  const answer = await settle(database, 'A', [entry(mine, item())]);
+  expect([...answer.shards]).toEqual([SHARD]);
+  expect([...answer.lanes]).toEqual([lane]);
+  expect(await laneNow()).toEqual({
+    checkpoint: 1,
+    statuses: ['DELIVERED', 'PROCESSED', 'PROCESSED', 'PROCESSED', 'PROCESSED'],
+  });
+});
+
+test('G10: the settlement of a former owner changes nothing, and says which shard is lost', async () => {
+  const old = await takeShard('A');
+  await takeShard('B');
+  const answer = await settle(database, 'A', [entry(old, item())]);
+  expect([...answer.shards]).toEqual([]);
+  expect([...answer.lanes]).toEqual([]);
+  expect((await laneNow()).statuses[0]).toBe('PROCESSED');
+});
+
+test('G10: a takeover waits for a settlement that holds the lease row, and then sees what it committed', async () => {
+  const old = await takeShard('A');
+  const client = await store.pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT shard FROM shard_lease WHERE shard = 7 AND epoch = $1 FOR SHARE', [old]);
+    // SKIP LOCKED passes over the row while a settlement of A is under way.
+    await expect(takeShard('B')).rejects.toThrow('not acquired');
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
+  expect(await takeShard('B')).toBe(old + 1);
+});
+
+test('G5: a checkpoint moves only when every row of the lane changed; the other lanes of the batch are not hurt', async () => {
+  const mine = await takeShard('A');
+  await store.pool.query(`UPDATE message_tracking SET status = 'SKIPPED' WHERE interface_id = $1 AND sequence_no = 1`, [
+    lane,
+  ]);
+  const answer = await settle(database, 'A', [entry(mine, item())]);
+  expect([...answer.shards]).toEqual([SHARD]);
+  expect([...answer.lanes]).toEqual([]);
+  expect((await laneNow()).checkpoint).toBe(0);
+});
+
+test('G12: repeating a settlement whose answer was lost changes nothing and asks for the lane to be read again', async () => {
+  const mine = await takeShard('A');
+  const same = entry(mine, item());
+  await settle(database, 'A', [same]);
+  const answer = await settle(database, 'A', [same]);
+  expect([...answer.lanes]).toEqual([]);
+  expect((await laneNow()).checkpoint).toBe(1);
+});
+
+test('G6: a dead letter, its attempts and the pass are one commit; a NUL in an answer cannot stop it (G16)', async () => {
+  const mine = await takeShard('A');
+  const id = messageId(uuidv7());
+  const attempt = {
+    sequenceNo: sequenceNo(1),
+    messageId: id,
+    attemptNo: 4,
+    kind: 'RETRY',
+    outcome: 'NACKED',
+    destinationId: null,
+    code: 'MLLP_NACK_ERROR',
+    ackCode: 'A\u0000E',
+    detail: 'LIS-1 answered \u0000AE',
+    controlId: 'C1',
+    response: new Uint8Array([0, 1, 2]),
+    durationMs: 3,
+  } as const;
+  const dead = {
+    messageId: id,
+    code: 'MLLP_NACK_ERROR',
+    detail: 'LIS-1 answered AE',
+    attempts: 4,
+    destinationId: null,
+    maybeDelivered: false,
+    sequenceNo: sequenceNo(1),
+  } as const;
+  const failed = item({
+    changes: [{ sequenceNo: sequenceNo(1), from: 'PROCESSED', to: 'FAILED', settles: true }],
+    attempts: [attempt],
+    deadLetters: [dead],
+    failedRun: 1,
+    failedRunCode: 'MLLP_NACK_ERROR',
+  });
+  const answer = await settle(database, 'A', [entry(mine, failed)]);
+  expect([...answer.lanes]).toEqual([lane]);
+  const letters = await store.pool.query(
+    'SELECT error_code, attempts, signature FROM dead_letter WHERE message_id = $1',
+    [id],
+  );
+  expect(letters.rows).toEqual([{ error_code: 'MLLP_NACK_ERROR', attempts: 4, signature: 'DELIVER MLLP_NACK_ERROR' }]);
+  const attempts = await store.pool.query('SELECT ack_code, response FROM delivery_attempt WHERE message_id = $1', [
+    id,
+  ]);
+  expect(attempts.rows).toEqual([{ ack_code: 'AE', response: Buffer.from([0, 1, 2]) }]);
+});
+
+test('G5: Postgres itself refuses to move a checkpoint back', async () => {
+  const mine = await takeShard('A');
+  await settle(database, 'A', [entry(mine, item())]);
+  await expect(
+    store.pool.query('UPDATE message_delivery_checkpoint SET last_delivered_sequence = 0 WHERE interface_id = $1', [
+      lane,
+    ]),
+  ).rejects.toThrow('may not move back');
+});
