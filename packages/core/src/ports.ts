@@ -14,6 +14,8 @@ export interface InboundMessage {
   readonly redelivered: boolean;
   /** Body bytes: the text of an amqp-value string in UTF-8, or the joined data sections. */
   readonly body: Uint8Array;
+  /** The body was text (a JMS TextMessage), here in UTF-8; absent or false: bytes, as the sender wrote them. */
+  readonly isText?: boolean;
   readonly contentType: string | null;
   /**
    * Application properties and JMSX ones (`JMSXGroupID`, `JMSXGroupSeq`, `JMSCorrelationID`, `JMSReplyTo`, `JMSType`).

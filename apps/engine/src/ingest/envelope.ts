@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type Disposition, type Epoch, type InboundMessage, type MessageId, messageId } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
+import { encodeText } from '@inorder/hl7';
 import { HASH_BYTES, type IngestRow, type RejectRow } from '../adapters/postgres/ingest-queries.ts';
 import type { SiteInterface } from '../site/site-cache.ts';
 
@@ -63,12 +64,22 @@ export function rowsOf(envelopes: readonly Envelope[]): IngestRow[] {
         format: copy.to.format,
         jmsMessageId: message.jmsMessageId,
         propertiesJson: envelope.propertiesJson,
-        body: message.body,
+        body: storedBody(message, copy.to),
       };
       bodies?.add(body);
       return row;
     });
   });
+}
+
+/**
+ * A TextMessage has characters and no bytes: an HL7 v2 message is kept in the set that its own MSH-18 names, so that
+ * header and bytes agree when it is delivered. Anything else is kept as it came.
+ */
+function storedBody(message: InboundMessage, to: SiteInterface): Uint8Array {
+  return message.isText === true && to.format === 'HL7V2'
+    ? encodeText(Buffer.from(message.body).toString('utf8'))
+    : message.body;
 }
 
 /** How much of an envelope without a number is kept: enough to see what it was. */

@@ -159,6 +159,23 @@ describe('G1, G2: storing and numbering', () => {
     ]);
   });
 
+  test('a TextMessage is stored in the character set its own MSH-18 names, bytes are stored as they came', async () => {
+    await using fixture = await siteFixture({ interfaces: 1 });
+    const { ingest } = ingestOf(fixture);
+    const [code = ''] = fixture.codes;
+    const text = 'MSH|^~\\&|A|B|C|D|20260101||ORM^O01|1|P|2.5.1||||||8859/1\rPID|1||7||M\u00fcller';
+    const message = { ...inbound(fixture.shared, code, text), isText: true };
+    await ingest.handle(message);
+    await ingest.handle({ ...message, jmsMessageId: 'ID:other', isText: false });
+    const { rows } = await fixture.test.pool.query<{ raw: Buffer }>(
+      'SELECT raw FROM message_payload p JOIN message_tracking t USING (message_id) ORDER BY sequence_no',
+    );
+    expect(rows.map((row) => row.raw.toString('hex'))).toEqual([
+      Buffer.from(text, 'latin1').toString('hex'),
+      Buffer.from(text, 'utf8').toString('hex'),
+    ]);
+  });
+
   test('an empty body and a disabled interface are numbered and stored like any other', async () => {
     await using fixture = await siteFixture({ interfaces: 1 });
     await fixture.test.pool.query('UPDATE interface SET enabled = false');

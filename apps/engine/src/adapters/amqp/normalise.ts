@@ -52,6 +52,7 @@ export function normalise(sourceId: SourceId, encoded: Buffer, format: number): 
       jmsMessageId,
       redelivered: isRedelivered(listOf(sections, HEADER)),
       body,
+      isText: isText(sections),
       contentType,
       properties: jmsProperties(sections, properties),
     },
@@ -77,6 +78,12 @@ function isRedelivered(header: readonly Typed[]): boolean {
   const deliveryCount = scalar(header[4]);
   if (deliveryCount.kind === 'number' && deliveryCount.value > 0) return true;
   return firstAcquirer.kind === 'boolean' && !firstAcquirer.value;
+}
+
+/** An amqp-value string is what a JMS TextMessage becomes. */
+function isText(sections: readonly Section[]): boolean {
+  const value = sections.find((s) => s.code === VALUE);
+  return value !== undefined && scalar(value.value).kind === 'string';
 }
 
 /** Body bytes of their own, so that a small body does not keep the socket's whole chunk in memory; or why there are none. */
