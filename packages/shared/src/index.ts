@@ -1,3 +1,4 @@
 export * from './interface-document.ts';
+export * from './number-range.ts';
 export * from './permissions.ts';
 export * from './wire.ts';

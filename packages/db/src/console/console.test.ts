@@ -1,4 +1,4 @@
-import { siteDocumentSchema } from '@inorder/shared';
+import { rangesOf, siteDocumentSchema } from '@inorder/shared';
 import { type TestDatabase, testDatabase } from '@inorder/testkit/services';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { messageKeyHasher } from '../message-key.ts';
 import { applySite } from '../site/apply.ts';
 import { inTransaction } from '../transaction.ts';
 import { auditPage } from './audit-list.ts';
-import { type DeadLetterFilter, deadLetterGroups, deadLetterPage, deadLetterRanges, rangesOf } from './dead-letters.ts';
+import { type DeadLetterFilter, deadLetterGroups, deadLetterPage, deadLetterRanges } from './dead-letters.ts';
 import { findByKeys, readMessage, readPayload } from './messages.ts';
 
 const secretKey = new Uint8Array(32).fill(5);
@@ -53,8 +53,8 @@ p AS (INSERT INTO message_payload (message_id, format, raw, control_id)
       SELECT id, 'HL7V2', convert_to('MSH|' || seq, 'UTF8'), seq FROM n),
 k AS (INSERT INTO message_key (message_id, kind, key_hash, interface_id, sequence_no)
       SELECT id, 'CONTROL', substr(sha256(convert_to(seq || interface_id::text, 'UTF8')), 1, 16), interface_id, seq FROM n),
-a AS (INSERT INTO delivery_attempt (attempt_id, interface_id, sequence_no, attempt_no, kind, outcome, epoch, instance, duration_ms)
-      SELECT id, interface_id, seq, 1, 'FIRST', 'ACKED', 1, 'one', 4 FROM n),
+a AS (INSERT INTO delivery_attempt (attempt_id, message_id, interface_id, sequence_no, attempt_no, kind, outcome, epoch, instance, duration_ms)
+      SELECT id, id, interface_id, seq, 1, 'FIRST', 'ACKED', 1, 'one', 4 FROM n),
 c AS (UPDATE message_delivery_checkpoint SET last_delivered_sequence = $1),
 q AS (UPDATE interface_sequence SET last_sequence_no = $1)
 INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, path, detail, attempts, maybe_delivered,

@@ -1,5 +1,6 @@
 /** Dead letters as the console shows them: grouped by signature, listed in pages, and as ranges to act on. */
 import type { StageName } from '@inorder/core';
+import { type NumberRange, rangesOf } from '@inorder/shared';
 import type pg from 'pg';
 
 export interface DeadLetterFilter {
@@ -163,13 +164,6 @@ function deadLetterItem(row: ItemRow): DeadLetterItem {
   };
 }
 
-/** Neighbouring numbers of one interface. */
-export interface NumberRange {
-  readonly interfaceCode: string;
-  readonly fromSequenceNo: number;
-  readonly toSequenceNo: number;
-}
-
 export interface DeadLetterRanges {
   readonly ranges: readonly NumberRange[];
   readonly messages: number;
@@ -195,22 +189,6 @@ export async function deadLetterRanges(
     messages: shown.length,
     more: rows.length > ACTION_MESSAGES_MAX,
   };
-}
-
-/** Joins neighbours; the numbers of each interface come out in order whatever order they came in. */
-export function rangesOf(
-  numbers: readonly { readonly interfaceCode: string; readonly sequenceNo: number }[],
-): NumberRange[] {
-  const sorted = numbers.toSorted((a, b) =>
-    a.interfaceCode === b.interfaceCode ? a.sequenceNo - b.sequenceNo : a.interfaceCode < b.interfaceCode ? -1 : 1,
-  );
-  const ranges: { interfaceCode: string; fromSequenceNo: number; toSequenceNo: number }[] = [];
-  for (const { interfaceCode, sequenceNo } of sorted) {
-    const last = ranges.at(-1);
-    if (last?.interfaceCode === interfaceCode && sequenceNo <= last.toSequenceNo + 1) last.toSequenceNo = sequenceNo;
-    else ranges.push({ interfaceCode, fromSequenceNo: sequenceNo, toSequenceNo: sequenceNo });
-  }
-  return ranges;
 }
 
 function filterValues(filter: DeadLetterFilter): (string | null)[] {

@@ -14,6 +14,8 @@ export const listDeadLetters = protectedProcedure('lane.read')
         .regex(/^[0-9TZ:.-]{24} [0-9a-f-]{36}$/)
         .nullable()
         .default(null),
+      /** tRPC's infinite queries send it; pages go one way. */
+      direction: z.enum(['forward', 'backward']).optional(),
       limit: z.int().min(1).max(200).default(100),
     }),
   )
