@@ -3,7 +3,36 @@ import { expect, test } from 'vitest';
 import { inbound, RecordingLanes, realClock, silent, siteFixture } from '../../../test/site-fixture.ts';
 import { createIngest } from '../../ingest/ingest.ts';
 import { createStages } from '../../stages/stages.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, type Statement } from './database.ts';
+import { STORE_BATCH } from './ingest-queries.ts';
+import { READ_OUTCOMES, TAKE_UP, WRITE_OUTCOMES } from './stage-queries.ts';
+
+test.each([STORE_BATCH, WRITE_OUTCOMES, READ_OUTCOMES, TAKE_UP])(
+  '$name: planned on empty tables, it is linear in its batch and reads by key',
+  async (statement) => {
+    await using fixture = await siteFixture({ interfaces: 1 });
+    const database = createDatabase({
+      url: fixture.test.url,
+      statementTimeoutMs: 30_000,
+      connectionsMax: 1,
+      keyedConnectionsMax: 1,
+      applicationName: 'plans',
+      clock: realClock,
+    });
+    const query = (text: string): Promise<Record<string, string>[]> =>
+      database.query<Record<string, string>>({ name: '', text, keyed: true } satisfies Statement, []);
+    await query(`PREPARE it AS ${statement.text}`);
+    const parameters = new Set(statement.text.match(/\$\d+/g)).size;
+    const plan = await query(`EXPLAIN EXECUTE it (${Array.from({ length: parameters }, () => 'NULL').join(', ')})`);
+    const text = plan.map((row) => row['QUERY PLAN']).join('\n');
+    expect(text).toContain('Hash');
+    expect(text).not.toMatch(/Nested Loop|Seq Scan/);
+    // Every base table is entered by an index condition, never read from end to end.
+    const scans = text.match(/Index (Only )?Scan using|Bitmap Index Scan on/g) ?? [];
+    expect(text.match(/Index Cond:/g)).toHaveLength(scans.length);
+    await database.close();
+  },
+);
 
 test('hot statements stay look-ups on a connection that planned them while the tables were empty', async () => {
   await using fixture = await siteFixture({ interfaces: 2000 });
@@ -14,6 +43,7 @@ test('hot statements stay look-ups on a connection that planned them while the t
     url,
     statementTimeoutMs: 30_000,
     connectionsMax: 1,
+    keyedConnectionsMax: 1,
     applicationName: 'buffers',
     clock: realClock,
   });

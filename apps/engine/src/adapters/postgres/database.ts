@@ -1,10 +1,11 @@
 /**
  * The one door to Postgres: named prepared statements over a pool, and what an error means (G12, G16).
  *
- * **Invariant:** every connection plans each statement once, and by index. Planning anew costs a millisecond, more than
- * most statements take; but a plan made while a table was empty scans it from end to end for as long as the connection
- * lives. So sequential scans are priced out (they stay possible where there is no index), statements name their keys as
- * `= ANY($n)` beside the join, and `buffers.test.ts` counts the buffers. JIT would take the price for real.
+ * **Invariant:** every connection plans each statement once. Planning anew costs a millisecond, more than most
+ * statements take; but what was planned while a table was empty, or for a batch of one, must serve a full table and a
+ * batch of 500 for as long as the connection lives. So no plan may rest on a guess: sequential scans are priced out
+ * (they stay possible where there is no index), and batches are `keyed` statements, see there. `buffers.test.ts` counts
+ * what they read. JIT would take the price for real.
  */
 import type { Clock } from '@inorder/core';
 import pg from 'pg';
@@ -13,6 +14,12 @@ import pg from 'pg';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /**
+   * A batch: each table it joins is also bound by `key = ANY($n)`. Planned without nested loops, so that tables are
+   * read by those keys and joined by hash: linear in the batch, whatever the planner believed. Without the `ANY` such a
+   * join reads the whole table.
+   */
+  readonly keyed?: true;
 }
 
 export interface Queries {
@@ -39,8 +46,10 @@ export interface DatabaseOptions {
   readonly url: string;
   /** Postgres ends a statement after it (57014, infrastructure). Settles need it below `leaseSendMarginMs`. */
   readonly statementTimeoutMs: number;
-  /** Connections at most, beside one for each `listen`. */
+  /** Connections at most, beside one for each `listen` and `keyedConnectionsMax`. */
   readonly connectionsMax: number;
+  /** Connections at most for `keyed` statements outside of transactions. Default 3: ingest, outcomes, taking up. */
+  readonly keyedConnectionsMax?: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly connectTimeoutMs?: number;
@@ -54,6 +63,9 @@ export interface DatabaseOptions {
 /** How much longer than the server we wait, so that its own time-out is heard where it still can speak. */
 const CLIENT_GRACE_MS = 2000;
 
+const PLANNING = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
+const KEYED_PLANNING = '-c enable_nestloop=off -c enable_mergejoin=off';
+
 export function createDatabase(options: DatabaseOptions): Database {
   const connection = {
     connectionString: options.url,
@@ -63,12 +75,17 @@ export function createDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     keepAlive: true,
-    options: '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off',
+    options: PLANNING,
   };
   const pool = new pg.Pool({ ...connection, max: options.connectionsMax });
-  pool.on('error', (error) => options.onIdleError?.(error));
+  const keyed = new pg.Pool({
+    ...connection,
+    options: `${PLANNING} ${KEYED_PLANNING}`,
+    max: options.keyedConnectionsMax ?? 3,
+  });
+  for (const each of [pool, keyed]) each.on('error', (error) => options.onIdleError?.(error));
   return {
-    query: (statement, values) => run(pool, statement, values),
+    query: (statement, values) => run(statement.keyed === true ? keyed : pool, statement, values),
     async transaction(work) {
       const client = await pool.connect();
       let broken: Error | undefined;
@@ -88,7 +105,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     listen: (channel, onNotify) =>
       listen(() => new pg.Client(connection), channel, onNotify, options.clock, options.listenRetryMs ?? 1000),
-    close: () => pool.end(),
+    async close() {
+      await Promise.all([pool.end(), keyed.end()]);
+    },
   };
 }
 

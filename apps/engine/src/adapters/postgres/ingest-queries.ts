@@ -66,13 +66,14 @@ export type IngestResult =
  */
 export const STORE_BATCH: Statement = {
   name: 'ingest_store_batch',
+  keyed: true,
   text: `
 /* source_lease_pkey, interface_sequence_pkey, ingest_key_pkey, interface_pkey, incident_open_key_key */
 WITH own AS MATERIALIZED (
   SELECT l.source_id, l.epoch
     FROM source_lease l
     JOIN unnest($1::uuid[], $2::bigint[]) AS o(source_id, epoch) ON l.source_id = o.source_id AND l.epoch = o.epoch
-   WHERE l.owner = $3
+   WHERE l.owner = $3 AND l.source_id = ANY($1::uuid[])
    ORDER BY l.source_id
      FOR SHARE OF l
 ), given AS MATERIALIZED (

@@ -54,6 +54,7 @@ export function signatureOf(stage: StageName, code: ErrorCode, path: string | nu
  */
 export const WRITE_OUTCOMES: Statement = {
   name: 'stage_write_outcomes',
+  keyed: true,
   text: `
 /* message_tracking_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey, dead_letter_pkey, message_key_pkey, stage_claim_pkey */
 WITH given AS MATERIALIZED (
@@ -153,6 +154,7 @@ export async function writeOutcomes(
 /** After a repeat: what stands written for messages that did not change any more. */
 export const READ_OUTCOMES: Statement = {
   name: 'stage_read_outcomes',
+  keyed: true,
   text: `
 /* message_tracking_pkey, message_payload_pkey, message_payload_kept_pkey */
 SELECT t.message_id, t.status, coalesce(p.destination_id, k.destination_id) AS destination_id, coalesce(p.control_id, k.control_id) AS control_id
@@ -187,6 +189,7 @@ export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRo
  */
 export const TAKE_UP: Statement = {
   name: 'stage_take_up',
+  keyed: true,
   text: `
 /* message_tracking_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey */
 WITH open AS (
