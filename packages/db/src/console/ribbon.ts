@@ -2,7 +2,15 @@
  * The numbers of one lane: which state each has, and why a number that should have an end has none. Every read is
  * bounded: a window of numbers, or the runs of the newest ones.
  */
-import { type InterfaceId, interfaceId, type MessageStatus, type SequenceNo, sequenceNo } from '@inorder/core';
+import {
+  type CommandKind,
+  type CommandStatus,
+  type InterfaceId,
+  interfaceId,
+  type MessageStatus,
+  type SequenceNo,
+  sequenceNo,
+} from '@inorder/core';
 import type pg from 'pg';
 
 export interface LaneFacts {
@@ -246,13 +254,13 @@ export async function readRecent(pool: pg.Pool, id: InterfaceId, from: number, t
 
 export interface RecentCommand {
   readonly commandId: string;
-  readonly kind: string;
+  readonly kind: CommandKind;
   readonly fromSequenceNo: number | null;
   readonly toSequenceNo: number | null;
   readonly reason: string;
   readonly actor: string;
   readonly requestedAt: Date;
-  readonly status: string;
+  readonly status: CommandStatus;
   readonly refusalCode: string | null;
   readonly doneAt: Date | null;
 }
@@ -265,13 +273,13 @@ SELECT command_id, kind, from_sequence_no, to_sequence_no, reason, actor, reques
 export async function readRecentCommands(pool: pg.Pool, id: InterfaceId): Promise<RecentCommand[]> {
   const { rows } = await pool.query<{
     command_id: string;
-    kind: string;
+    kind: CommandKind;
     from_sequence_no: string | null;
     to_sequence_no: string | null;
     reason: string;
     actor: string;
     requested_at: Date;
-    status: string;
+    status: CommandStatus;
     refusal_code: string | null;
     done_at: Date | null;
   }>({ name: 'console-recent-commands', text: RECENT_COMMANDS, values: [id] });

@@ -110,7 +110,7 @@ export function Board({ initial, healths }: { initial: BoardSnapshot; healths: r
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
           <h1 className="text-lg font-semibold tracking-tight">Lanes</h1>
           <Sentence store={store} healths={summary.healths} total={summary.total} complete={complete} />
-          <div className="ml-auto flex items-center gap-1">
+          <div className="order-2 ml-auto flex items-center gap-1 md:order-none">
             <LiveBar live={live} summary={summary} paused={paused} onPause={setPaused} />
             <Button
               variant="ghost"
@@ -164,7 +164,7 @@ export function Board({ initial, healths }: { initial: BoardSnapshot; healths: r
               Clear
             </Button>
           )}
-          <span className="tabular ml-auto text-xs text-muted" data-testid="board-shown">
+          <span className="tabular ml-auto hidden text-xs text-muted sm:inline" data-testid="board-shown">
             {order.moved > 0 ? (
               <Button size="sm" aria-keyshortcuts="." onClick={order.apply}>
                 {order.moved} rows would move <kbd>.</kbd>
@@ -219,7 +219,7 @@ function Sentence({
   const worst = useMemo(() => worstRow(store), [store, healths.join(), complete]);
   const code = worst === null ? undefined : store.names.code[worst];
   return (
-    <p className="text-muted" data-testid="board-sentence" suppressHydrationWarning>
+    <p className="order-3 w-full text-muted md:order-none md:w-auto" data-testid="board-sentence" suppressHydrationWarning>
       {totalsSentence(healths, total)}
       {worst !== null && code !== undefined && (
         <>

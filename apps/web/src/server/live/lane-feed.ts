@@ -172,7 +172,8 @@ export class LaneFeed {
     lane.checkpoint = Math.max(lane.checkpoint, checkpoint);
     lane.highWater = Math.max(lane.highWater, highWater);
     if (lane.highWater === lane.checkpoint) lane.waitingSinceAt = null;
-    else lane.waitingSinceAt ??= known ? nowAt : (lane.oldestAt ?? nowAt);
+    // A head that is not settled has waited since it was received, however lately this process began to look.
+    else lane.waitingSinceAt = Math.min(lane.waitingSinceAt ?? nowAt, lane.oldestAt ?? nowAt);
   }
 
   applyDeadLetters(open: ReadonlyMap<InterfaceId, number>): void {
