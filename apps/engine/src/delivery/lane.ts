@@ -4,6 +4,7 @@ import type { Clock } from '@inorder/core';
 import {
   decide,
   type Effect,
+  type HoldReason,
   type InterfaceCode,
   type LaneEvent,
   type LaneState,
@@ -19,6 +20,8 @@ export interface LaneRuntime {
   readonly clock: Clock;
   carryOut(lane: Lane, effect: Effect): void;
   changed(lane: Lane): void;
+  /** The lane goes on after it held for this reason. */
+  released(lane: Lane, reason: HoldReason): void;
 }
 
 /** How many (number, time) pairs a lane remembers to tell the age of its oldest number. */
@@ -35,6 +38,7 @@ export class Lane {
   private readonly runtime: LaneRuntime;
   private ages: { readonly sequenceNo: SequenceNo; readonly at: number }[] = [];
   private wake: { readonly at: number; readonly cancel: () => void } | null = null;
+  private heldFor: HoldReason | null = null;
   private dead = false;
   private draining = false;
 
@@ -51,6 +55,7 @@ export class Lane {
 
   /** Carries out what opening it decided. */
   start(effects: readonly Effect[]): void {
+    this.noteHold();
     this.follow(effects);
   }
 
@@ -66,6 +71,7 @@ export class Lane {
       this.forgetAges();
     }
     if (state.highWater > before.highWater) this.inRate.add(state.highWater - before.highWater, event.nowAt);
+    this.noteHold();
     this.follow(effects);
     if (state !== before) this.runtime.changed(this);
   }
@@ -106,6 +112,16 @@ export class Lane {
   private follow(effects: readonly Effect[]): void {
     for (const effect of effects) this.runtime.carryOut(this, effect);
     this.setWake();
+  }
+
+  /** A command is carried out while the lane holds: only what follows it tells whether the hold is over. */
+  private noteHold(): void {
+    const { phase } = this.state;
+    if (phase.name === 'HELD') this.heldFor = phase.reason;
+    else if (this.heldFor !== null && phase.name !== 'COMMANDING') {
+      this.runtime.released(this, this.heldFor);
+      this.heldFor = null;
+    }
   }
 
   private setWake(): void {

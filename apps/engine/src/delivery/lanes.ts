@@ -9,6 +9,7 @@ import type {
   Decision,
   Effect,
   Epoch,
+  HoldReason,
   InterfaceCode,
   InterfaceId,
   LanePolicy,
@@ -161,6 +162,10 @@ export class Lanes implements LaneInbox {
 
   changed(lane: Lane): void {
     for (const listener of this.listeners) listener(lane);
+  }
+
+  released(lane: Lane, reason: HoldReason): void {
+    this.options.incidents.close(reason, 'INTERFACE', lane.code);
   }
 
   carryOut(lane: Lane, effect: Effect): void {

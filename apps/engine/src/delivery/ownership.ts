@@ -86,6 +86,11 @@ export class Ownership {
     this.watchLeases();
   }
 
+  /** Resolves when the heartbeat or renewal under way is done. */
+  settled(): Promise<void> {
+    return this.work;
+  }
+
   /** A settlement showed that the shard is somebody else's. */
   lose(hold: ShardHold): void {
     if (this.held.get(hold.shard) !== hold) return;

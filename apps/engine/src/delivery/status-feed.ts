@@ -12,6 +12,9 @@ import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 
 const PUBLISH_MS = 500;
+/** Lanes told at once; what is left follows in the next turn, so that a start with 25,000 lanes floods nobody (G19). */
+const LANES_PER_TURN = 1000;
+const NEXT_TURN_MS = 50;
 /** Rates of a lane that went quiet are told again until they are nothing. */
 const FADE_MS = 10_000;
 
@@ -28,6 +31,7 @@ export class StatusFeed {
   private readonly fading = new Map<Lane, number>();
   private readonly listeners = new Set<(changed: readonly LaneStatus[]) => void>();
   private readonly detach: () => void;
+  private behind = false;
   private cancel = (): void => undefined;
 
   constructor(options: StatusFeedOptions) {
@@ -36,7 +40,7 @@ export class StatusFeed {
   }
 
   start(): void {
-    this.cancel = this.options.clock.schedule(PUBLISH_MS, () => {
+    this.cancel = this.options.clock.schedule(this.dirty.size > 0 && this.behind ? NEXT_TURN_MS : PUBLISH_MS, () => {
       this.publish();
       this.start();
     });
@@ -67,11 +71,13 @@ export class StatusFeed {
     if (this.dirty.size === 0) return;
     const changed: LaneStatus[] = [];
     for (const lane of this.dirty) {
+      if (changed.length >= LANES_PER_TURN) break;
+      this.dirty.delete(lane);
       if (lane.isDead) continue;
       changed.push(this.statusOf(lane));
       if (lane.inRate.perMinute(nowAt) > 0 || lane.outRate.perMinute(nowAt) > 0) this.fading.set(lane, nowAt);
     }
-    this.dirty.clear();
+    this.behind = this.dirty.size > 0;
     for (const listener of this.listeners) listener(changed);
   }
 

@@ -1,0 +1,142 @@
+import { instanceId } from '@inorder/core';
+import { ManualClock } from '@inorder/testkit/manual-clock';
+import { type TestDatabase, testDatabase } from '@inorder/testkit/services';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../adapters/clock/system-clock.ts';
+import { createDatabase, type Database } from '../adapters/postgres/database.ts';
+import { Ownership } from './ownership.ts';
+import { DELIVERY_DEFAULTS } from './settings.ts';
+import type { ShardHold } from './shard-hold.ts';
+
+/** One instance with a clock of its own: time stands still for it until the test moves it. */
+interface Member {
+  readonly name: string;
+  readonly clock: ManualClock;
+  readonly ownership: Ownership;
+  readonly opened: { readonly hold: ShardHold; readonly clean: boolean }[];
+  readonly closed: ShardHold[];
+}
+
+let store: TestDatabase;
+let database: Database;
+const members: Member[] = [];
+
+beforeEach(async () => {
+  store = await testDatabase();
+  database = createDatabase({
+    url: store.url,
+    statementTimeoutMs: 10_000,
+    connectionsMax: 4,
+    applicationName: 'test',
+    clock: systemClock,
+  });
+});
+afterEach(async () => {
+  for (const member of members.splice(0)) await member.ownership.stop();
+  await database.close();
+  await store[Symbol.asyncDispose]();
+});
+
+function member(name: string): Member {
+  const clock = new ManualClock();
+  const opened: Member['opened'] = [];
+  const closed: ShardHold[] = [];
+  const ownership = new Ownership({
+    queries: database,
+    card: { instance: instanceId(name), roles: ['deliver'], adminUrl: null, version: 'test' },
+    clock,
+    logger: pino({ level: 'silent' }),
+    settings: DELIVERY_DEFAULTS,
+    open: async (holds) => void opened.push(...holds),
+    close: (hold) => void closed.push(hold),
+    drain: async () => undefined,
+  });
+  const made = { name, clock, ownership, opened, closed };
+  members.push(made);
+  return made;
+}
+
+/** Lets an instance live for a while: each heartbeat and renewal that falls due is carried out before the next. */
+async function live(of: Member, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 500) {
+    of.clock.advance(500);
+    await of.ownership.settled();
+  }
+}
+
+test('G10: one instance takes everything that is free, and what it takes is clean', async () => {
+  const a = member('a');
+  await a.ownership.start();
+  expect(a.ownership.shards).toHaveLength(256);
+  expect(a.opened.every((o) => o.clean && o.hold.epoch === 1)).toBe(true);
+});
+
+test('G10: a newcomer gets its share at once, given back by the owner and therefore clean', async () => {
+  const a = member('a');
+  const b = member('b');
+  await a.ownership.start();
+  await b.ownership.start();
+  expect(b.ownership.shards).toHaveLength(0);
+  await live(a, 2000);
+  await live(b, 2000);
+  expect(a.ownership.shards.length + b.ownership.shards.length).toBe(256);
+  expect(Math.min(a.ownership.shards.length, b.ownership.shards.length)).toBeGreaterThan(90);
+  expect(new Set([...a.ownership.shards, ...b.ownership.shards]).size).toBe(256);
+  expect(b.opened.every((o) => o.clean && o.hold.epoch === 2)).toBe(true);
+});
+
+test('G10: a frozen owner is succeeded after a lease on the successor’s own clock, unclean; thawed it loses everything before it acts', async () => {
+  const a = member('a');
+  const b = member('b');
+  await a.ownership.start();
+  await b.ownership.start();
+  // a is frozen: its clock stands, nothing of it runs.
+  await live(b, 9000);
+  expect(b.ownership.shards).toHaveLength(0);
+  await live(b, 4000);
+  expect(b.ownership.shards).toHaveLength(256);
+  expect(b.opened.every((o) => !o.clean && o.hold.epoch === 2)).toBe(true);
+  const holds = a.opened.map((o) => o.hold);
+  a.clock.advance(13_000);
+  expect(holds.every((hold) => !hold.maySend(a.clock.monotonicMs(), DELIVERY_DEFAULTS.leaseSendMarginMs))).toBe(true);
+  await a.ownership.settled();
+  expect(holds.every((hold) => hold.lost)).toBe(true);
+  expect(a.closed.length).toBeGreaterThanOrEqual(256);
+});
+
+test('G10: an owner that renews keeps its shards however long the other looks on', async () => {
+  const a = member('a');
+  await a.ownership.start();
+  await live(a, 60_000);
+  expect(a.ownership.shards).toHaveLength(256);
+  expect(a.closed).toEqual([]);
+});
+
+test('G10: a restart under the same name takes its own shards back at once, unclean', async () => {
+  const before = member('a');
+  await before.ownership.start();
+  members.pop();
+  const after = member('a');
+  await after.ownership.start();
+  expect(after.ownership.shards).toHaveLength(256);
+  expect(after.opened.every((o) => !o.clean && o.hold.epoch === 2)).toBe(true);
+  await live(before, 3000);
+  expect(before.opened.every((o) => o.hold.lost)).toBe(true);
+});
+
+test('G10: while Postgres does not answer, an owner stops by its own clock before its lease ends', async () => {
+  const a = member('a');
+  await a.ownership.start();
+  await database.close();
+  await live(a, 9500);
+  expect(a.opened.every((o) => o.hold.lost)).toBe(true);
+  members.splice(members.indexOf(a), 1);
+  database = createDatabase({
+    url: store.url,
+    statementTimeoutMs: 10_000,
+    connectionsMax: 4,
+    applicationName: 'test',
+    clock: systemClock,
+  });
+});
