@@ -30,6 +30,8 @@ export default defineConfig({
     passWithNoTests: true,
     projects: [
       project('unit', [`${ROOTS}/*.test.{ts,tsx}`, 'bench/**/*.test.ts'], TIERS.flatMap(tierFiles), false),
+      // Whole systems of real processes: e2e/system.
+      project('system', ['e2e/system/**/*.test.ts'], [], true),
       ...TIERS.map((tier) => project(tier, tierFiles(tier), [], tier === 'chaos' || tier === 'property')),
     ],
   },
