@@ -8,6 +8,8 @@ export interface StateFolder {
   readonly logs: string;
   readonly runFile: string;
   readonly secrets: string;
+  /** What commands sign in to the console with. */
+  readonly cliToken: string;
   readonly stamps: string;
   readonly postgres: string;
 }
@@ -19,6 +21,7 @@ export function stateFolder(folder = process.env['INORDER_STATE_DIR'] ?? path.jo
     logs: path.join(folder, 'logs'),
     runFile: path.join(folder, 'run.json'),
     secrets: path.join(folder, 'secrets.json'),
+    cliToken: path.join(folder, 'cli-token'),
     stamps: path.join(folder, 'stamps'),
     postgres: path.join(folder, 'postgres'),
   };

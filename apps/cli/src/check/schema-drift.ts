@@ -17,7 +17,7 @@ export async function schemaDrift(): Promise<Ended> {
   }
 }
 
-function diff(databaseUrl: string): Promise<Ended> {
+async function diff(databaseUrl: string): Promise<Ended> {
   const args = [
     'migrate',
     'diff',
@@ -27,5 +27,7 @@ function diff(databaseUrl: string): Promise<Ended> {
     'prisma/schema.prisma',
     '--exit-code',
   ];
-  return runQuietly({ ...packageProgram('prisma', args), env: { DATABASE_URL: databaseUrl } });
+  const result = await runQuietly({ ...packageProgram('prisma', args), env: { DATABASE_URL: databaseUrl } });
+  // The CLI also ends with 0 when its engine died on the way; only what it says shows that it has compared.
+  return result.code === 0 && !result.output.includes('No difference detected') ? { ...result, code: 1 } : result;
 }

@@ -2,14 +2,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { createDatabase, migrate, withDatabase } from '@inorder/db';
+import { applySite, createDatabase, exportSite, migrate, withDatabase } from '@inorder/db';
 import { startEmbeddedPostgres } from '@inorder/db/embedded';
+import { type SiteDocument, siteDocumentSchema } from '@inorder/shared';
 import pg from 'pg';
-import { ROOT, type StateFolder } from '../checkout.ts';
+import type { StateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
+import { missingFrom } from './demonstration.ts';
 import type { PortPicker } from './ports.ts';
 import { WANTED_PORTS } from './site.ts';
+import { ensureUsers, type FirstUsers } from './users.ts';
 
 export interface Database {
   readonly url: string;
@@ -54,38 +56,44 @@ export async function prepareDatabase(url: string): Promise<number> {
   }
 }
 
-export interface SeedOptions {
-  readonly interfaces: number;
-  readonly lisPorts: readonly number[];
-  /** Port of the engine's own AMQP listener. */
-  readonly listenPort: number;
-}
-
-export type SeedOutcome = 'seeded' | 'foreign' | 'absent';
+export type SeedOutcome = 'new' | 'kept' | 'foreign';
 
 /**
  * Puts the demonstration site into the database, or brings the one that is there to today's ports.
- * A database that holds interfaces which did not come from here is left alone ('foreign').
+ * A database of DATABASE_URL that holds interfaces which did not come from here is left alone ('foreign').
  */
 export async function seedDemonstration(
   state: StateFolder,
   database: Database,
-  options: SeedOptions,
+  site: SiteDocument,
+  secretKey: Uint8Array,
 ): Promise<SeedOutcome> {
-  const file = path.join(ROOT, 'packages/db/src/seed/index.ts');
-  if (!existsSync(file)) return 'absent';
-  const { url, embedded } = database;
-  if (embedded === null) {
-    const mark = path.join(state.stamps, `seeded-${createHash('sha256').update(url).digest('hex').slice(0, 16)}`);
-    if ((await countInterfaces(url)) > 0 && !existsSync(mark)) return 'foreign';
-    mkdirSync(state.stamps, { recursive: true });
-    writeFileSync(mark, '');
-  }
-  const seed = (await import(pathToFileURL(file).href)) as {
-    seedSite(url: string, options: SeedOptions): Promise<unknown>;
-  };
-  await seed.seedSite(url, options);
-  return 'seeded';
+  return withPool(database.url, async (pool) => {
+    const stored = siteDocumentSchema.parse(await exportSite(pool));
+    const empty = Object.keys(stored.interfaces).length === 0;
+    if (database.embedded === null) {
+      const mark = path.join(
+        state.stamps,
+        `seeded-${createHash('sha256').update(database.url).digest('hex').slice(0, 16)}`,
+      );
+      if (!empty && !existsSync(mark)) return 'foreign';
+      mkdirSync(state.stamps, { recursive: true });
+      writeFileSync(mark, '');
+    }
+    const applied = await applySite(pool, missingFrom(stored, site), {
+      actor: 'system',
+      reason: 'demonstration site',
+      secretKey,
+    });
+    if (applied.ok) return empty ? 'new' : 'kept';
+    const problems = applied.problems.map((problem) => `  ${problem.path} ${problem.message}`);
+    throw new CommandFailure(EXIT.failed, `the demonstration site does not apply:\n${problems.join('\n')}`);
+  });
+}
+
+/** First users and this machine's token; see users.ts. */
+export function prepareUsers(url: string, state: StateFolder, demo: boolean): Promise<FirstUsers> {
+  return withPool(url, (pool) => ensureUsers(pool, state, demo));
 }
 
 /** Sum of all lanes' checkpoints: grows with every order that a destination acknowledged. */
@@ -108,9 +116,13 @@ export async function query<Row extends pg.QueryResultRow>(url: string, sql: str
   }
 }
 
-async function countInterfaces(url: string): Promise<number> {
-  const rows = await query<{ rows: number }>(url, 'SELECT count(*)::int AS rows FROM interface');
-  return rows[0]?.rows ?? 0;
+async function withPool<T>(url: string, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 3_000 });
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
+  }
 }
 
 async function startOnFreePort(state: StateFolder, ports: PortPicker, say: (line: string) => void) {

@@ -16,11 +16,9 @@ export const WANTED_PORTS = {
   redis: 7479,
   amqp: 7472,
   lis: 7481,
+  fhirLis: 7487,
   control: 7490,
 } as const;
-
-/** LIS-3 goes away for 40 seconds every four minutes: long enough to watch a lane wait and recover. */
-const OUTAGE = { endpoint: 'LIS-3', everyMs: 240_000, forMs: 40_000 };
 
 /** Parts of the checkout that a process is started from; a part that is missing is named and left out. */
 export const PROGRAMS = {
@@ -126,29 +124,6 @@ export function consoleProcess(site: Site): ProcessSpec {
   };
 }
 
-/** The demonstration's traffic: one laboratory system goes down now and then, one order in a hundred names an unknown test. */
-export function simulatorConfig(
-  controlPort: number,
-  amqpPort: number,
-  lisPorts: readonly number[],
-  demonstration: { readonly interfaces: number; readonly rate: number },
-): object {
-  return {
-    controlPort,
-    lis: {
-      endpoints: lisPorts.map((port, index) => ({ name: `LIS-${index + 1}`, kind: 'MLLP', port })),
-      outage: OUTAGE,
-      poisonMayReturn: true,
-    },
-    upstream: {
-      port: amqpPort,
-      interfaces: demonstration.interfaces,
-      ratePerSecond: demonstration.rate,
-      poison: { unknownCode: 0.01 },
-    },
-  };
-}
-
 export function simulatorProcess(controlPort: number, configFile: string): ProcessSpec {
   return {
     name: 'simulator',
@@ -169,6 +144,6 @@ function sharedEnvironment(site: Site): Record<string, string | undefined> {
     DATABASE_URL: site.databaseUrl,
     REDIS_URL: site.redisUrl ?? undefined,
     INORDER_ADMIN_SECRET: site.secrets.adminSecret,
-    INORDER_SECRET_KEY: site.secrets.secretKey,
+    INORDER_SECRET_KEY: Buffer.from(site.secrets.secretKey, 'hex').toString('base64'),
   };
 }

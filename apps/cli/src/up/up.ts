@@ -11,7 +11,15 @@ import { ensurePrismaClient } from '../prisma-client.ts';
 import { findProgram } from '../program.ts';
 import type { Progress } from '../steps.ts';
 import { ensureConsole, hasConsole } from './console-build.ts';
-import { checkpointSum, type Database, openDatabase, prepareDatabase, seedDemonstration } from './database.ts';
+import {
+  checkpointSum,
+  type Database,
+  openDatabase,
+  prepareDatabase,
+  prepareUsers,
+  seedDemonstration,
+} from './database.ts';
+import { type DemonstrationPlan, demonstrationSite, demonstrationTraffic, readCatalogue } from './demonstration.ts';
 import { identify } from './identity.ts';
 import { openLogFolder } from './logs.ts';
 import { PortPicker } from './ports.ts';
@@ -26,7 +34,6 @@ import {
   isPresent,
   redisProcess,
   type Site,
-  simulatorConfig,
   simulatorProcess,
   WANTED_PORTS,
 } from './site.ts';
@@ -83,6 +90,12 @@ async function sayAlreadyUp(run: RunFile, state: StateFolder, progress: Progress
   progress.say(await askSignInLink(run.endpoints.console, loadSecrets(state.secrets).adminSecret));
 }
 
+interface Demonstration {
+  readonly plan: DemonstrationPlan;
+  /** The simulator's configuration. */
+  readonly traffic: object;
+}
+
 /** One run of the site: what was started so far, and its run file. */
 class Run {
   readonly #state: StateFolder;
@@ -119,18 +132,21 @@ class Run {
       consolePort: await ports.pick(WANTED_PORTS.console),
       engineAdminPorts: await ports.pickMany(WANTED_PORTS.engineAdmin, options.instances),
     };
-    const lisPorts = await ports.pickMany(WANTED_PORTS.lis, LIS_COUNT);
     await this.#step(
       'database schema',
       () => prepareDatabase(database.url),
       (applied) => (applied === 0 ? 'is up to date' : `${applied} migrations applied`),
     );
-    if (options.demo) await this.#seed(database, site, lisPorts, options.interfaces);
+    await this.#prepareUsers(database.url, options.demo);
+    const demonstration = options.demo ? await this.#seed(database, site, ports, options) : undefined;
     const checkpointsBefore = await checkpointSum(database.url);
     await this.#startEngines(site);
     await this.#startConsole(site);
-    const simulated = options.demo && (await this.#startSimulator(ports, site, lisPorts, options));
-    if (simulated && isPresent('engine')) await this.#awaitFirstOrder(database.url, checkpointsBefore);
+    if (demonstration !== undefined) {
+      // Not before the engine listens: it would only knock at a closed door.
+      await this.#startSimulator(demonstration);
+      if (options.rate > 0) await this.#awaitFirstOrder(database.url, checkpointsBefore);
+    }
     this.#record({ ready: true });
     await this.#sayWhere(site);
   }
@@ -187,15 +203,49 @@ class Run {
     return spec.address;
   }
 
-  async #seed(database: Database, site: Site, lisPorts: readonly number[], interfaces: number): Promise<void> {
-    const seed = () => seedDemonstration(this.#state, database, { interfaces, lisPorts, listenPort: site.amqpPort });
-    const outcome = await this.#step('demonstration site', seed, (result) => {
-      if (result === 'absent') return 'left out: this checkout has no seed';
-      return result === 'foreign'
-        ? 'left out: the database of DATABASE_URL has interfaces of its own'
-        : `${interfaces} interfaces`;
-    });
-    if (outcome === 'foreign') this.#progress.say('use --no-demo to run on that database as it is');
+  async #prepareUsers(databaseUrl: string, demo: boolean): Promise<void> {
+    const users = await this.#step(
+      'users',
+      () => prepareUsers(databaseUrl, this.#state, demo),
+      (result) => (result.made > 0 ? `${result.made} made` : 'are there'),
+    );
+    if ('file' in users) this.#progress.say(`first passwords: ${users.file} (readable by you alone; delete it)`);
+    else if (users.token === 'none')
+      this.#progress.say('this machine has no token for the console: commands that act will be refused');
+  }
+
+  /** @returns undefined when there is to be no demonstration after all. */
+  async #seed(
+    database: Database,
+    site: Site,
+    ports: PortPicker,
+    options: UpOptions,
+  ): Promise<Demonstration | undefined> {
+    if (!isPresent('simulator') || !isPresent('engine')) {
+      this.#progress.say('demonstration: left out, this checkout has no simulator or no engine');
+      return undefined;
+    }
+    const plan: DemonstrationPlan = {
+      interfaces: options.interfaces,
+      ratePerSecond: options.rate,
+      amqpPort: site.amqpPort,
+      mllpPorts: await ports.pickMany(WANTED_PORTS.lis, LIS_COUNT),
+      fhirPort: await ports.pick(WANTED_PORTS.fhirLis),
+      controlPort: await ports.pick(WANTED_PORTS.control),
+    };
+    const document = demonstrationSite(plan, await readCatalogue());
+    const secretKey = Buffer.from(site.secrets.secretKey, 'hex');
+    const outcome = await this.#step(
+      'demonstration site',
+      () => seedDemonstration(this.#state, database, document, secretKey),
+      (result) => {
+        if (result === 'foreign') return 'left out: the database of DATABASE_URL has interfaces of its own';
+        return result === 'new' ? `${options.interfaces} interfaces` : 'is there';
+      },
+    );
+    if (outcome !== 'foreign') return { plan, traffic: demonstrationTraffic(document, plan) };
+    this.#progress.say('use --no-demo to run on that database as it is');
+    return undefined;
   }
 
   async #startEngines(site: Site): Promise<void> {
@@ -214,24 +264,12 @@ class Run {
     this.#record({ endpoints: { ...this.#file.endpoints, console: consoleAddress(site) } });
   }
 
-  async #startSimulator(
-    ports: PortPicker,
-    site: Site,
-    lisPorts: readonly number[],
-    options: UpOptions,
-  ): Promise<boolean> {
-    if (!isPresent('simulator')) {
-      this.#progress.say('simulator: left out, it is not in this checkout');
-      return false;
-    }
-    const controlPort = await ports.pick(WANTED_PORTS.control);
+  async #startSimulator({ plan, traffic }: Demonstration): Promise<void> {
     const configFile = path.join(this.#state.path, 'simulator.json');
-    const config = simulatorConfig(controlPort, site.amqpPort, lisPorts, options);
-    writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
-    const spec = simulatorProcess(controlPort, configFile);
+    writeFileSync(configFile, `${JSON.stringify(traffic)}\n`, { mode: 0o600 });
+    const spec = simulatorProcess(plan.controlPort, configFile);
     await this.#step('simulator', () => this.#supervisor.start(spec));
     this.#record({ endpoints: { ...this.#file.endpoints, simulatorControl: spec.address } });
-    return true;
   }
 
   async #awaitFirstOrder(databaseUrl: string, before: number): Promise<void> {
