@@ -181,7 +181,8 @@ class Assembled implements Delivery {
 
   counters(): object {
     const ownership = { shards: this.ownership.shards.length };
-    return { ...this.lanes.counters, payloadReads: this.payloads.reads, lookUps: this.reconcile.lookUps, ...ownership };
+    const { lookUps, batchChecks } = this.reconcile;
+    return { ...this.lanes.counters, payloadReads: this.payloads.reads, lookUps, batchChecks, ...ownership };
   }
 
   async start(): Promise<void> {

@@ -45,6 +45,8 @@ export class Reconcile {
   private at = 0;
   /** For the measure: how many heads were looked up, ever. */
   lookUps = 0;
+  /** And how many batch checks that took; a lane past its window asks the same text, so Postgres cannot tell them apart. */
+  batchChecks = 0;
 
   constructor(options: ReconcileOptions) {
     this.options = options;
@@ -121,6 +123,7 @@ export class Reconcile {
   private async lookUp(lanes: readonly Lane[]): Promise<void> {
     if (lanes.length === 0) return;
     this.lookUps += lanes.length;
+    this.batchChecks += 1;
     const { database, clock, settings } = this.options;
     const byId = new Map(lanes.map((lane) => [lane.state.interfaceId, lane]));
     const withKeys = lanes.some((lane) => lane.state.policy.onFailure === 'passWithOrder');
