@@ -14,7 +14,7 @@ const TEST_FILES = [
   '{apps,packages}/*/{src,test}/**/*.test.{ts,tsx}',
   'packages/testkit/src/*conformance*.ts',
   'tools/*.test.ts',
-  'e2e/**/*.spec.ts',
+  'e2e/**/*.{spec,test}.ts',
 ];
 /** `test('…'`, `describe.each(…)`, and the call after a table: `])('…'` or `] as const)('…'`. */
 const TITLE = /(?:\b(?:test|it|describe)(?:\.\w+)*|\](?: as const)?\))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
