@@ -44,6 +44,7 @@ export function useNow(periodMs: number, firstAt?: number): number {
       if (ticker.timer === undefined && Date.now() - ticker.now >= periodMs) ticker.now = Date.now();
       return ticker.now;
     },
-    () => firstAt ?? ticker.now,
+    // A server process has no ticker running; a browser's stands still until this page is its own.
+    () => firstAt ?? (typeof window === 'undefined' ? Date.now() : ticker.now),
   );
 }

@@ -7,6 +7,7 @@ import { useEffect, useMemo, useRef } from 'react';
 import { useTRPC } from '../../trpc/client.tsx';
 import type { RouterOutputs } from '../../trpc/outputs.ts';
 import { Badge } from '../../ui/badge.tsx';
+import { cn } from '../../ui/class-names.ts';
 import { Page, PageHeader } from '../../ui/page-header.tsx';
 import { EmptyState, ErrorState } from '../../ui/state.tsx';
 import type { BoardSnapshot } from '../lag/board-data.ts';
@@ -104,9 +105,14 @@ export function InterfacePage({ snapshot, facts: firstFacts, user }: InterfacePa
           onMove={(from) => void setParams({ from })}
         />
       )}
-      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]">
-        {drawn === null ? <div /> : <Holes code={code} line={drawn.line} cells={drawn.holes} />}
-        <div className="flex flex-col gap-5">
+      <div
+        className={cn(
+          'grid items-start gap-5',
+          drawn === null ? 'lg:grid-cols-2' : 'lg:grid-cols-[minmax(0,1.6fr)_minmax(0,1fr)]',
+        )}
+      >
+        {drawn !== null && <Holes code={code} line={drawn.line} cells={drawn.holes} />}
+        <div className={drawn === null ? 'contents' : 'flex flex-col gap-5'}>
           <Wires
             sources={facts.sources}
             destinations={facts.destinations}

@@ -9,7 +9,7 @@ import { grouped } from '../lag/numbers.ts';
 import { type Line, numberReason, RIBBON_KINDS, type RibbonCell, type RibbonSegment, squeeze } from './ribbon.ts';
 import { RIBBON_WORDS } from './ribbon-words.ts';
 
-const SLOTS = 300;
+const SLOTS = 600;
 /** The squeezed line shows at most this many of the newest numbers: one slot is then few enough to find. */
 const LINE_NUMBERS = 20_000;
 

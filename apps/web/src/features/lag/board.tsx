@@ -219,7 +219,11 @@ function Sentence({
   const worst = useMemo(() => worstRow(store), [store, healths.join(), complete]);
   const code = worst === null ? undefined : store.names.code[worst];
   return (
-    <p className="order-3 w-full text-muted md:order-none md:w-auto" data-testid="board-sentence" suppressHydrationWarning>
+    <p
+      className="order-3 w-full text-muted md:order-none md:w-auto"
+      data-testid="board-sentence"
+      suppressHydrationWarning
+    >
       {totalsSentence(healths, total)}
       {worst !== null && code !== undefined && (
         <>
