@@ -290,6 +290,59 @@ describe('G12: Postgres away', () => {
   });
 });
 
+test('G2: a stop between two halves gives back what is behind the half that went back: nothing overtakes', async () => {
+  await using fixture = await siteFixture({ interfaces: 1 });
+  const database = new ShakyDatabase(fixture.database);
+  let stopped: Promise<void> | undefined;
+  // The whole batch, its first half, then the first message alone: that one meets an outage, and we stop.
+  database.fault = (name) => {
+    if (name !== 'ingest_store_batch' || database.names.length < 3) return false;
+    stopped ??= ingest.stop();
+    throw connectionLost();
+  };
+  const { ingest } = ingestOf(fixture, { database });
+  const settled = await Promise.all(
+    ['a', 'ID:\u0000', 'b', 'c'].map((id) =>
+      ingest.handle(inbound(fixture.shared, 'LAB-0001', id, { jmsMessageId: id })),
+    ),
+  );
+  await stopped;
+  expect(kinds(settled)).toEqual(['release', 'release', 'release', 'release']);
+  expect(database.names).toHaveLength(3);
+});
+
+test('G1, G2, G12: connections cut by the server at any moment cost nothing: no gap, no twin, order kept', async () => {
+  await using fixture = await siteFixture({ interfaces: 5 });
+  const { ingest, lanes } = ingestOf(fixture, { limits: { ingestBatchMax: 50, retryDelayMs: 1, retryDelayMsMax: 5 } });
+  let done = false;
+  const cuts = (async () => {
+    let cut = 0;
+    while (!done && cut < 12) {
+      const { rows } = await fixture.test.pool.query<{ n: string }>(
+        `SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity
+          WHERE application_name = 'engine-a' AND state = 'active' AND query LIKE '%ingest_key%'`,
+      );
+      cut += Number(rows[0]?.n);
+    }
+    return cut;
+  })();
+  const settled = await Promise.all(
+    Array.from({ length: 1000 }, (_, i) =>
+      ingest.handle(inbound(fixture.shared, fixture.codes[i % 5] ?? '', String(i), { jmsMessageId: `ID:${i}` })),
+    ),
+  );
+  done = true;
+  expect(await cuts).toBeGreaterThan(0);
+  expect(new Set(kinds(settled))).toEqual(new Set(['accept']));
+  const rows = await numbersOf(fixture);
+  for (const [c, code] of fixture.codes.entries()) {
+    const own = rows.filter((row) => row.code === code);
+    expect(own.map((row) => row.no)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+    expect(own.map((row) => row.body)).toEqual(Array.from({ length: 200 }, (_, i) => String(i * 5 + c)));
+  }
+  expect(lanes.numbers).toHaveLength(1000);
+}, 60_000);
+
 test('G2: two instances feed the same interfaces from two sources: no deadlock, no gap, no twin', async () => {
   await using fixture = await siteFixture({ interfaces: 20 });
   await fixture.test.pool.query("UPDATE source_lease SET owner = 'engine-b' WHERE source_id = $1", [fixture.both]);
