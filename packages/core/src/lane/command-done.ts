@@ -1,0 +1,96 @@
+/** What a lane does with a command that was carried out in Postgres. */
+import { nextSequenceNo } from '../ids.ts';
+import { advance, noOutcome, withOutcomes } from './advance.ts';
+import type { In, Of } from './events.ts';
+import { type AttemptNote, type Decision, type LaneState, NO_TRIES, type Outcome, type WaitingPhase } from './state.ts';
+import { windowGet } from './window.ts';
+
+export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>): Decision {
+  const { changes } = event;
+  const head = nextSequenceNo(state.checkpoint);
+  const before = state.phase.before;
+  const touchesHead = changes.outcomes.some((o) => o.sequenceNo === head);
+  const known: LaneState = {
+    ...withOutcomes(
+      state,
+      changes.outcomes.flatMap((o) =>
+        o.outcome === undefined ? [] : [{ sequenceNo: o.sequenceNo, outcome: o.outcome }],
+      ),
+    ),
+    paused: changes.paused === undefined ? state.paused : changes.paused,
+    replays: changes.replays === undefined ? state.replays : [...state.replays, ...changes.replays],
+  };
+  const cleared = noOutcome(
+    known,
+    changes.outcomes.filter((o) => o.outcome === undefined).map((o) => o.sequenceNo),
+  );
+  if (changes.resolution !== undefined) return resolveUnknown(cleared, before, changes.resolution, event.nowAt);
+  const released = changes.release === true && before.name === 'HELD';
+  const phase: WaitingPhase = released || touchesHead ? { name: 'RESTING' } : before;
+  const next: LaneState = {
+    ...cleared,
+    phase,
+    sinceAt: event.nowAt,
+    tries: touchesHead ? NO_TRIES : cleared.tries,
+    released: released ? head : cleared.released,
+    failedRun: released ? 0 : cleared.failedRun,
+    failedRunCode: released ? null : cleared.failedRunCode,
+  };
+  return advance(next, event.nowAt);
+}
+
+function resolveUnknown(
+  state: LaneState,
+  before: WaitingPhase,
+  resolution: 'ARRIVED' | 'SEND_AGAIN' | 'DEAD_LETTER',
+  nowAt: number,
+): Decision {
+  const head = nextSequenceNo(state.checkpoint);
+  const outcome = windowGet(state.window, head);
+  if (before.name !== 'HELD' || outcome?.status !== 'PROCESSED')
+    return advance({ ...state, phase: before, sinceAt: nowAt }, nowAt);
+  const { order } = outcome;
+  const resting: LaneState = { ...state, phase: { name: 'RESTING' }, sinceAt: nowAt };
+  if (resolution === 'SEND_AGAIN')
+    return advance({ ...resting, granted: head, released: head, tries: { ...state.tries, unknowns: 0 } }, nowAt);
+  const arrived = resolution === 'ARRIVED';
+  const code = arrived ? null : 'LANE_DEAD_LETTERED_BY_OPERATOR';
+  const deadLetter =
+    code === null
+      ? null
+      : ({
+          messageId: order.messageId,
+          code,
+          detail: 'An operator gave it up while its outcome was unknown',
+          attempts: state.tries.attempts,
+          destinationId: order.destinationId,
+          maybeDelivered: true,
+        } as const);
+  const end: Outcome = {
+    status: arrived ? 'DELIVERED' : 'FAILED',
+    messageId: order.messageId,
+    recordedAs: 'PROCESSED',
+    code,
+    deadLetter,
+    placerKeys: order.placerKeys,
+  };
+  const attempt: AttemptNote = {
+    sequenceNo: head,
+    messageId: order.messageId,
+    attemptNo: state.tries.attempts + 1,
+    kind: 'RESEND',
+    outcome: 'CONFIRMED_BY_OPERATOR',
+    destinationId: order.destinationId,
+    code,
+    ackCode: null,
+    detail: null,
+    controlId: order.controlId,
+    response: null,
+    durationMs: 0,
+  };
+  return advance(
+    withOutcomes({ ...resting, released: head }, [{ sequenceNo: head, outcome: end }]),
+    nowAt,
+    arrived ? { attempts: [attempt] } : {},
+  );
+}
