@@ -1,11 +1,13 @@
 /**
  * The simulator as a process: `lis`, `upstream`, or `demo` (both, from a file). Prints one JSON line on stdout when it is
  * ready; lines for people go to stderr. SIGTERM and SIGINT end it with exit code 0, a failed start with 1.
+ * `catalogue` prints the code table of its orders as JSON and ends: whoever sets a site up for them needs it.
  */
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { simulatorConfigSchema, startSimulator } from './simulator.ts';
+import { catalogueTable } from './upstream/catalogue.ts';
 
 const whole = (text: string): number => {
   const value = Number(text);
@@ -85,6 +87,13 @@ program
   .description('both, as the demonstration runs them')
   .requiredOption('--config <file>', 'JSON, as simulatorConfigSchema has it')
   .action(async ({ config }: { config: string }) => run(JSON.parse(await readFile(config, 'utf8'))));
+
+program
+  .command('catalogue')
+  .description('the code table of its orders, as a site document takes it')
+  .action(() => {
+    process.stdout.write(`${JSON.stringify(catalogueTable())}\n`);
+  });
 
 interface UpstreamFlags {
   readonly host: string;

@@ -49,7 +49,14 @@ export const simulatorConfigSchema = z.strictObject({
       interfaces: z.union([
         z.int().min(1).max(100_000),
         z
-          .array(z.strictObject({ code: interfaceCode, dialect: dialect.optional() }))
+          .array(
+            z.strictObject({
+              code: interfaceCode,
+              dialect: dialect.optional(),
+              /** An address of its own, in place of the upstream's. */
+              address: z.string().min(1).max(255).optional(),
+            }),
+          )
           .min(1)
           .max(100_000),
       ]),
@@ -158,14 +165,17 @@ function startOrders(
   hooks: SimulatorHooks,
 ): UpstreamHandle {
   const { address, interfaces, run, seed, startCounters, poison, username, password, ...rest } = plan;
-  const [first, ...others] =
-    typeof interfaces === 'number' ? demonstrationInterfaces(interfaces) : interfaces.map(named);
+  const plans = typeof interfaces === 'number' ? demonstrationInterfaces(interfaces) : interfaces;
+  const [first, ...others] = plans.map(named);
   if (first === undefined) throw new Error('an upstream needs an interface');
+  const ownAddresses = new Map(
+    plans.flatMap((own) => ('address' in own && own.address !== undefined ? [[own.code, own.address]] : [])),
+  );
   return startUpstream({
     ...rest,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    addressOf: address.includes('{interface}') ? (code) => address.replaceAll('{interface}', code) : () => address,
+    addressOf: (code) => ownAddresses.get(code) ?? address.replaceAll('{interface}', code),
     orders: { seed, run: run ?? runOf(Date.now()), interfaces: [first, ...others], startCounters, poison },
     ledger,
     ...(hooks.onSent === undefined ? {} : { onSent: hooks.onSent }),
