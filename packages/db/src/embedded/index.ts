@@ -285,8 +285,13 @@ function logTail(dataDir: string): string {
 /** Runs one of the server's programs to its end. The postmaster inherits nothing of ours that would keep it waiting. */
 function run(server: Server, program: string, args: readonly string[]): Promise<{ code: number; output: string }> {
   const { account, places } = server;
-  // The console's type check demands a NODE_ENV of every environment; Postgres has no use for one.
-  const env = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } as NodeJS.ProcessEnv;
+  // NODE_ENV means nothing to Postgres; the types of Next, in the console's check, demand it of every environment.
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env['PATH'],
+    NODE_ENV: process.env['NODE_ENV'],
+    LC_ALL: 'C',
+    TZ: 'UTC',
+  };
   return new Promise((resolve, reject) => {
     const child = spawn(path.join(places.native, 'bin', program), args, {
       cwd: '/',
