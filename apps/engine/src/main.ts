@@ -5,11 +5,12 @@
 import { type InterfaceId, instanceId } from '@inorder/core';
 import { joinSecrets, messageKeyHasher, openSecrets } from '@inorder/db';
 import { COMMANDS_CHANNEL, type ConnectionDocument, type DestinationDocument } from '@inorder/shared';
-import pg from 'pg';
 import { pino } from 'pino';
 import { systemClock } from './adapters/clock/system-clock.ts';
 import { createDatabase, errorCodeOf } from './adapters/postgres/database.ts';
-import { checkStore } from './adapters/postgres/store-check.ts';
+import { openPlanSnapshots } from './adapters/postgres/plan-snapshots.ts';
+import { checkStore, ping } from './adapters/postgres/store-check.ts';
+import { dropOwnClaims } from './adapters/postgres/watchdog-queries.ts';
 import { RedisHints } from './adapters/redis/redis.ts';
 import { lockInstance } from './admin/instance-lock.ts';
 import { startAdmin } from './admin/server.ts';
@@ -56,13 +57,9 @@ async function run(config: EngineConfig): Promise<void> {
     connectionsMax: 6,
     applicationName: `inorder ${config.instance} lanes`,
   });
-  const pool = new pg.Pool({
-    connectionString: config.databaseUrl,
-    max: 2,
-    application_name: `inorder ${config.instance} plans`,
-  });
-  pool.on('error', onIdleError);
+  const snapshots = openPlanSnapshots(config.databaseUrl, `inorder ${config.instance} plans`, onIdleError);
   await checkStore(database, logger, config.unsafe);
+  await dropOwnClaims(database, config.instance);
 
   const site = await openSiteCache({
     database,
@@ -78,7 +75,7 @@ async function run(config: EngineConfig): Promise<void> {
   const admin = await startAdmin({
     port: config.adminPort,
     secret: config.adminSecret,
-    dependencies: [{ name: 'postgres', check: () => pool.query('SELECT 1') }],
+    dependencies: [{ name: 'postgres', check: () => ping(database) }],
     isServing: () => serving,
     lanes: { snapshot: () => delivery.feed.snapshot(), onChanged: (listener) => delivery.feed.onChanged(listener) },
     counters: () => ({
@@ -90,7 +87,7 @@ async function run(config: EngineConfig): Promise<void> {
   });
   const delivery = createDelivery({
     database: laneDatabase,
-    pool,
+    snapshots,
     site,
     card: { instance, roles: [...config.roles], adminUrl: admin.url, version: VERSION },
     instance,
@@ -171,7 +168,7 @@ async function run(config: EngineConfig): Promise<void> {
   await hints?.close();
   await admin.close();
   await site.close();
-  await Promise.all([laneDatabase.close(), database.close(), pool.end()]);
+  await Promise.all([laneDatabase.close(), database.close(), snapshots.close()]);
   await lock.release();
   logger.info({}, 'engine stopped');
 }

@@ -14,8 +14,7 @@ import {
   type RefusalCode,
   type SequenceNo,
 } from '@inorder/core';
-import { readPlanSnapshot, uuidv7 } from '@inorder/db';
-import type pg from 'pg';
+import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import {
   type CommandRow,
@@ -30,14 +29,14 @@ import {
   type TouchedNumber,
 } from '../adapters/postgres/command-queries.ts';
 import { type Database, errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
+import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { DeliverySettings } from './settings.ts';
 
 export interface CommandsOptions {
   readonly database: Database;
-  /** For the snapshot of the dry run, which is a transaction of its own. */
-  readonly pool: pg.Pool;
+  readonly snapshots: PlanSnapshots;
   readonly owner: string;
   readonly lanes: Lanes;
   readonly clock: Clock;
@@ -182,13 +181,8 @@ export class Commands {
     row: CommandRow,
     command: PlanCommand,
   ): Promise<{ readonly plan: Plan; readonly paused: boolean } | null> {
-    const client = await this.options.pool.connect();
-    try {
-      const snapshot = await readPlanSnapshot(client, row.code, command);
-      return snapshot === null ? null : { plan: plan(command, snapshot), paused: snapshot.paused };
-    } finally {
-      client.release();
-    }
+    const snapshot = await this.options.snapshots.read(row.code, command);
+    return snapshot === null ? null : { plan: plan(command, snapshot), paused: snapshot.paused };
   }
 
   private async refuse(tx: Queries, row: CommandRow, code: RefusalCode, now: Plan | null): Promise<Carried> {

@@ -7,12 +7,12 @@ import {
   type InterfaceId,
   type MessageId,
 } from '@inorder/core';
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import { openDestination } from '../adapters/destination.ts';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import { readPayloads } from '../adapters/postgres/lane-queries.ts';
 import type { InstanceCard } from '../adapters/postgres/lease-queries.ts';
+import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import type { SiteCache } from '../site/site-cache.ts';
 import { deliverWithControlId } from '../stages/control-id.ts';
 import type { Stages } from '../stages/stages.ts';
@@ -37,7 +37,7 @@ import { StatusFeed } from './status-feed.ts';
 export interface DeliveryOptions {
   /** Its statement time-out is below `leaseSendMarginMs`. */
   readonly database: Database;
-  readonly pool: pg.Pool;
+  readonly snapshots: PlanSnapshots;
   readonly site: SiteCache;
   readonly card: InstanceCard;
   readonly instance: InstanceId;
@@ -121,7 +121,7 @@ class Assembled implements Delivery {
     });
     this.commands = new Commands({
       database,
-      pool: options.pool,
+      snapshots: options.snapshots,
       owner: options.instance,
       lanes: this.lanes,
       clock,

@@ -21,3 +21,10 @@ export async function checkStore(database: Database, logger: Logger, unsafe: boo
     );
   logger.warn({ off }, 'postgres may forget a commit');
 }
+
+const PING: Statement = { name: 'ping', text: 'SELECT 1 AS one' };
+
+/** For readiness. @throws where Postgres does not answer. */
+export async function ping(database: Database): Promise<void> {
+  await database.query(PING, []);
+}

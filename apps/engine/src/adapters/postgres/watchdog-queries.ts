@@ -29,6 +29,19 @@ export async function dropDeadClaims(queries: Queries, stageStuckMs: number, lea
   await queries.query(DROP_DEAD_CLAIMS, [stageStuckMs * 10, leaseMs]);
 }
 
+const DROP_OWN_CLAIMS: Statement = {
+  name: 'drop_own_claims',
+  text: 'DELETE FROM stage_claim WHERE instance = $1',
+};
+
+/**
+ * At start, under the instance lock: the process that made these is dead, but its name beats again and would keep them
+ * alive for `stageStuckMs`, and with them the heads of their lanes.
+ */
+export async function dropOwnClaims(queries: Queries, instance: string): Promise<void> {
+  await queries.query(DROP_OWN_CLAIMS, [instance]);
+}
+
 const ENSURE_PARTITIONS: Statement = {
   name: 'ensure_partitions',
   text: `SELECT parts.ensure_payload_partitions((now() AT TIME ZONE 'UTC')::date, $1) AS made, (SELECT count(*)::int FROM (SELECT 1 FROM parts.message_payload_default LIMIT 1) d) AS strays`,
