@@ -1,0 +1,223 @@
+/**
+ * Everything one bench needs, started and ended together: a Postgres cluster of its own with fsync on, a migrated site,
+ * one engine as a process of its own, and both ends of the wire (upstream and laboratory) in this process.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { applySite, createDatabase, migrate, withDatabase } from '@inorder/db';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@inorder/db/embedded';
+import {
+  type LisHandle,
+  preciseNow,
+  simulatorConfigSchema,
+  startSimulator,
+  type UpstreamHandle,
+} from '@inorder/simulator';
+import { type EngineProcess, startEngine, TEST_SECRET_KEY } from '@inorder/testkit/engine-process';
+import { eventually } from '@inorder/testkit/eventually';
+import { freePort } from '@inorder/testkit/services';
+import pg from 'pg';
+import { z } from 'zod';
+import { type CommitProbe, startCommitProbe } from './commit-probe.ts';
+import { Journeys } from './journeys.ts';
+import { readCalls } from './postgres-statements.ts';
+import { benchSite } from './site.ts';
+import type { Calls } from './statements.ts';
+import { processUsage, serverUsage, type Usage } from './usage.ts';
+
+export interface RigOptions {
+  readonly interfaces: number;
+  /** Shares of the messages. */
+  readonly poison: { readonly unknownCode: number; readonly nackCode: number };
+  /** Folder for a CPU profile of the engine, written when it ends. */
+  readonly profile: string | undefined;
+  /** Takes lines about what is being done. */
+  readonly log: (line: string) => void;
+}
+
+export interface Rig {
+  readonly lis: LisHandle;
+  readonly upstream: UpstreamHandle;
+  readonly engine: EngineProcess;
+  readonly journeys: Journeys;
+  /** From the start of the engine's process until it serves. */
+  readonly engineStartMs: number;
+  /** How often the engine's watchdog has looked heads up. */
+  watchdogChecks(): Promise<number>;
+  /** Commits beside the engine's, to show what one costs. */
+  probeCommits(): CommitProbe;
+  /** The engine's statements so far. */
+  calls(): Promise<Calls>;
+  /** Dead letters by error code. */
+  deadLetters(): Promise<Readonly<Record<string, number>>>;
+  /** Resolves when the upstream has nothing unsettled and no lane has an open number; false when that takes too long. */
+  settled(withinMs: number): Promise<boolean>;
+  usage(): { readonly engine: Usage | null; readonly postgres: Usage | null };
+  /** Ends everything and removes its files; no message may be under way for the engine to end in peace. */
+  stop(): Promise<void>;
+}
+
+const DATABASE = 'bench';
+const OWN_ROLE = 'bench_observer';
+const ENGINE_ROLE = 'postgres';
+export const LIS_NAMES = ['LIS-1', 'LIS-2', 'LIS-3', 'LIS-4'] as const;
+
+type Closer = () => Promise<unknown> | unknown;
+
+export async function startRig(options: RigOptions): Promise<Rig> {
+  const closers: Closer[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return await assemble(options, closers, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(options: RigOptions, closers: Closer[], stop: () => Promise<void>): Promise<Rig> {
+  const { log } = options;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-bench-'));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  // The account that Postgres runs as has to get in.
+  chmodSync(folder, 0o755);
+  const postgres = await startEmbeddedPostgres({ dataDir: path.join(folder, 'postgres'), port: 0, durable: true, log });
+  closers.push(() => postgres.stop());
+  const { pool, observer } = await openDatabase(postgres);
+  closers.push(
+    () => pool.end(),
+    () => observer.end(),
+  );
+
+  const amqpPort = await freePort();
+  let upstream: UpstreamHandle | undefined;
+  const journeys = new Journeys(() => upstream?.ledger);
+  const simulator = await startSimulator(simulatorPlan(options, amqpPort), journeys);
+  closers.push(() => simulator.stop());
+  ({ upstream } = simulator);
+  const { lis } = simulator;
+  if (lis === undefined || upstream === undefined) throw new Error('the simulator was asked for both ends');
+
+  const startMs = performance.now();
+  const applied = await applySite(
+    pool,
+    benchSite({ interfaces: options.interfaces, listenPort: amqpPort, lis: lis.status() }),
+    { actor: 'bench', secretKey: TEST_SECRET_KEY },
+  );
+  if (!applied.ok) throw new Error(`the site was refused: ${JSON.stringify(applied.problems.slice(0, 3))}`);
+  log(`${options.interfaces} interfaces applied in ${Math.round(performance.now() - startMs)} ms`);
+  // What autovacuum would do soon after; a plan made before it would be another than the one of daily life.
+  await pool.query('VACUUM ANALYZE');
+
+  const beforeMs = performance.now();
+  const engine = await startEngine({
+    databaseUrl: withDatabase(postgres.url, DATABASE),
+    amqpPort,
+    env: { INORDER_UNSAFE: '0', ...profiling(options.profile) },
+  });
+  closers.push(async () => {
+    await engine.stop();
+    await engine[Symbol.asyncDispose]();
+  });
+  const engineStartMs = performance.now() - beforeMs;
+  log(`the engine serves after ${Math.round(engineStartMs)} ms`);
+  const sender = upstream;
+  await eventually('the upstream is connected', () => sender.status().connected);
+  return {
+    lis,
+    upstream,
+    engine,
+    journeys,
+    engineStartMs,
+    watchdogChecks: () => watchdogChecks(engine),
+    probeCommits: () => startCommitProbe(pool),
+    calls: () => readCalls(observer, DATABASE, ENGINE_ROLE),
+    deadLetters: () => countDeadLetters(pool),
+    settled: (withinMs) => isSettled(sender, pool, withinMs),
+    usage: () => ({ engine: processUsage(engine.pid), postgres: serverUsage(postgres.pid) }),
+    stop,
+  };
+}
+
+/** Our statements run under a role of our own: those of the engine's role are the engine's. */
+async function openDatabase(postgres: EmbeddedPostgres): Promise<{ pool: pg.Pool; observer: pg.Pool }> {
+  const url = withDatabase(postgres.url, DATABASE);
+  await createDatabase(url);
+  await migrate(url);
+  const password = randomBytes(16).toString('hex');
+  const admin = new pg.Client({ connectionString: postgres.url });
+  await admin.connect();
+  try {
+    await admin.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+    await admin.query(`CREATE ROLE ${OWN_ROLE} SUPERUSER LOGIN PASSWORD '${password}'`);
+  } finally {
+    await admin.end();
+  }
+  const own = (database: string): pg.Pool => {
+    const as = new URL(withDatabase(postgres.url, database));
+    as.username = OWN_ROLE;
+    as.password = password;
+    const pool = new pg.Pool({ connectionString: as.toString(), max: 2 });
+    pool.on('error', () => undefined); // Postgres may go before us; nobody waits for an answer then.
+    return pool;
+  };
+  return { pool: own(DATABASE), observer: own('postgres') };
+}
+
+function simulatorPlan({ interfaces, poison }: RigOptions, amqpPort: number) {
+  return simulatorConfigSchema.parse({
+    lis: { endpoints: LIS_NAMES.map((name) => ({ name, kind: 'MLLP' })) },
+    upstream: {
+      port: amqpPort,
+      interfaces: Object.keys(benchSite({ interfaces, listenPort: amqpPort, lis: NO_LIS }).interfaces).map((code) => ({
+        code,
+      })),
+      poison,
+    },
+  });
+}
+
+/** Enough of one to ask the site for its codes. */
+const NO_LIS = LIS_NAMES.map((name) => ({ name, host: '127.0.0.1', port: 1 }));
+
+function profiling(folder: string | undefined): Readonly<Record<string, string>> {
+  if (folder === undefined) return {};
+  mkdirSync(folder, { recursive: true });
+  return { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${path.resolve(folder)}` };
+}
+
+const countersSchema = z.looseObject({ delivery: z.looseObject({ batchChecks: z.int() }) });
+
+async function watchdogChecks(engine: EngineProcess): Promise<number> {
+  return countersSchema.parse(await engine.counters()).delivery.batchChecks;
+}
+
+async function countDeadLetters(pool: pg.Pool): Promise<Record<string, number>> {
+  const { rows } = await pool.query<{ error_code: string; n: number }>(
+    'SELECT error_code, count(*)::int AS n FROM dead_letter GROUP BY error_code ORDER BY error_code',
+  );
+  return Object.fromEntries(rows.map((row) => [row.error_code, row.n]));
+}
+
+async function isSettled(upstream: UpstreamHandle, pool: pg.Pool, withinMs: number): Promise<boolean> {
+  const noneOpen = async (): Promise<boolean> => {
+    if (upstream.status().open > 0) return false;
+    const { rows } = await pool.query(
+      `SELECT 1 FROM interface_sequence s JOIN message_delivery_checkpoint c USING (interface_id)
+        WHERE s.last_sequence_no > c.last_delivered_sequence LIMIT 1`,
+    );
+    return rows.length === 0;
+  };
+  try {
+    return await eventually('every number is settled', noneOpen, { withinMs, everyMs: 200 });
+  } catch {
+    return false;
+  }
+}
+
+export { preciseNow };

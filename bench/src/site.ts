@@ -1,0 +1,38 @@
+/** The site under load: the demonstration's, on one shared queue, where every failed message is passed. */
+import { DEMO_ADDRESS, demoSite } from '@inorder/db';
+import type { SiteDocument } from '@inorder/shared';
+import { catalogueTable } from '@inorder/simulator';
+
+export interface BenchSiteOptions {
+  readonly interfaces: number;
+  readonly listenPort: number;
+  readonly lis: readonly { readonly name: string; readonly host: string; readonly port: number }[];
+}
+
+/**
+ * Two things of the demonstration would blur the figures: a lane that holds after a failure keeps later messages back, and
+ * one that fails the later messages of the same order makes more poison than was sent.
+ */
+export function benchSite(options: BenchSiteOptions): SiteDocument {
+  const site = demoSite({ ...options, catalogue: catalogueTable() });
+  const codes = Object.keys(site.interfaces);
+  return {
+    ...site,
+    sources: {
+      [DEMO_ADDRESS]: {
+        connection: 'jms',
+        address: DEMO_ADDRESS,
+        interfaceProperty: 'interface',
+        interfaces: codes,
+        producers: 'one',
+        credit: 500,
+      },
+    },
+    interfaces: Object.fromEntries(
+      Object.entries(site.interfaces).map(([code, document]) => [
+        code,
+        { ...document, delivery: { ...document.delivery, onFailure: 'pass' as const } },
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,190 @@
+/**
+ * What the statements of one run were for, judged by their text alone, as `pg_stat_statements` shows it.
+ *
+ * The rule of counting (ARCHITECTURE.md): calls that grow with messages are the messages' own; lease, heartbeat, watchdog,
+ * configuration and console are named and counted apart. **Invariant:** a text that no rule knows is the messages' own, so
+ * a new statement can only make the figures worse until somebody names it here.
+ */
+
+export type Purpose = 'message' | 'lease' | 'heartbeat' | 'watchdog' | 'configuration' | 'console';
+
+export interface Described {
+  /** As the engine names the statement where a rule knows it; else how it begins. */
+  readonly name: string;
+  readonly purpose: Purpose;
+  /** Those of `WATCHED` that it reads; a table that it only writes is none. */
+  readonly reads: readonly string[];
+}
+
+/** The tables whose reads have a budget of none, and the view over them. */
+const WATCHED = ['message_tracking', 'message_delivery_checkpoint', 'ready_for_delivery'] as const;
+
+interface Rule {
+  readonly name: string;
+  readonly purpose: Purpose;
+  /** All of them must be found. */
+  readonly has: readonly RegExp[];
+}
+
+const OPEN_NUMBERS = 'open_numbers';
+
+const rule = (name: string, purpose: Purpose, ...has: readonly RegExp[]): Rule => ({ name, purpose, has });
+
+/** The first that fits counts. */
+const RULES: readonly Rule[] = [
+  rule('ingest_store_batch', 'message', /INSERT INTO message_tracking\b/, /INSERT INTO ingest_key\b/),
+  rule('stage_write_outcomes', 'message', /UPDATE message_tracking\b/, /INSERT INTO message_key\b/),
+  rule('settle', 'message', /UPDATE message_delivery_checkpoint\b/, /INSERT INTO delivery_attempt\b/, /\bunnest\b/),
+  rule('outbound_payloads', 'message', /^SELECT message_id, coalesce\(processed, raw\)/),
+  // Also the watchdog's batch check, word for word: see `watchdogChecks`.
+  rule(OPEN_NUMBERS, 'message', /CROSS JOIN LATERAL \(SELECT \* FROM message_tracking\b/),
+  rule('head_tries', 'message', /^SELECT a\.interface_id, max\(a\.attempt_no\)/),
+  rule('stage_take_up', 'message', /FROM message_tracking\b/, /INSERT INTO stage_claim\b/),
+  // Once for each code of a table that a message is the first to use.
+  rule('site_codes', 'message', /JOIN code_table_entry e ON\b/),
+  rule('incident', 'message', /\b(INSERT INTO|UPDATE) incident\b/),
+
+  rule('observe_leases', 'lease', /FROM shard_lease\b/, /FROM engine_instance\b/, /^SELECT/),
+  rule('shard_lease', 'lease', /^UPDATE shard_lease\b/),
+  rule(
+    'source_lease',
+    'lease',
+    /^(UPDATE source_lease\b|SELECT source_id, owner, epoch, renewals FROM source_lease\b)/,
+  ),
+  rule('instance_beat', 'heartbeat', /^(INSERT INTO|UPDATE) engine_instance\b/),
+
+  rule('open_lanes', 'watchdog', /^SELECT s\.interface_id, s\.last_sequence_no FROM interface_sequence\b/),
+  rule('live_claims', 'watchdog', /^SELECT unnest\(c\.message_ids\)/),
+  rule('drop_dead_claims', 'watchdog', /^DELETE FROM stage_claim\b/, /engine_instance\b/),
+  rule('ensure_partitions', 'watchdog', /^SELECT parts\.ensure_payload_partitions\(/),
+  rule('broken_lanes', 'watchdog', /^SELECT i\.code, c\.last_delivered_sequence AS checkpoint\b/),
+
+  rule('site_version', 'configuration', /^SELECT concat_ws\(/, /FROM interface_sequence\b/),
+  rule(
+    'site',
+    'configuration',
+    /\bFROM (jms_connection|destination|source|code_table|interface) \w* ?(ORDER BY name|ORDER BY s\.name|JOIN interface_sequence)/,
+  ),
+  rule('site_connections', 'configuration', /FROM (jms_connection|destination|code_table)( ORDER BY name)?$/),
+  rule('site_documents', 'configuration', /JOIN interface_revision r ON\b/),
+
+  rule('commands_pending', 'console', /FROM lane_command l JOIN interface i\b/),
+  rule('listen', 'console', /^LISTEN\b/),
+];
+
+const COMMENT = /\/\*.*?\*\/|--[^\n]*/gs;
+const NAME_CHARS = 60;
+
+export function describeStatement(text: string): Described {
+  const plain = plainText(text);
+  const known = RULES.find(({ has }) => has.every((part) => part.test(plain)));
+  return {
+    name: known?.name ?? plain.slice(0, NAME_CHARS),
+    purpose: known?.purpose ?? 'message',
+    reads: WATCHED.filter((table) => isRead(plain, table)),
+  };
+}
+
+/** Without comments, and with single spaces. */
+function plainText(text: string): string {
+  return text.replace(COMMENT, ' ').replace(/\s+/g, ' ').trim();
+}
+
+/** Named after FROM, JOIN, USING or a comma; `DELETE FROM` names what is written. */
+function isRead(plain: string, table: string): boolean {
+  const source = new RegExp(`(?<!DELETE )\\b(FROM|JOIN|USING)\\s+(ONLY\\s+)?([\\w"]+\\.)?"?${table}"?(?![\\w"])`, 'i');
+  const inList = new RegExp(`,\\s*([\\w"]+\\.)?"?${table}"?(?![\\w".(])`, 'i');
+  return source.test(plain) || inList.test(plain);
+}
+
+/** How often a text was run, by the text. */
+export type Calls = ReadonlyMap<string, { readonly calls: number; readonly totalMs: number }>;
+
+export interface Spell {
+  readonly seconds: number;
+  readonly calls: Calls;
+}
+
+export interface StatementRow extends Described {
+  /** Calls while messages flowed. */
+  readonly calls: number;
+  readonly callsPerSecond: number;
+  /** Calls a second of the same engine with no messages. */
+  readonly idlePerSecond: number;
+  readonly meanMs: number;
+  /** Calls beyond what the idle engine would have made, for each delivered message. */
+  readonly grownPerMessage: number;
+}
+
+export interface StatementReport {
+  readonly rows: readonly StatementRow[];
+  /** Calls of the messages' own statements for each delivered message. */
+  readonly roundTripsPerMessage: number;
+  /** Those among them that read `message_tracking` or `message_delivery_checkpoint`; the budget is 0. */
+  readonly readsPerMessage: number;
+  /** Calls for each purpose counted apart. */
+  readonly apart: Readonly<Record<Exclude<Purpose, 'message'>, number>>;
+  /** Statements counted apart whose calls grew with messages all the same: a rule above may be wrong. */
+  readonly grewApart: readonly string[];
+}
+
+/** Growth below it is chance: a round of the watchdog more or less. */
+const GROWN_PER_MESSAGE_MIN = 0.05;
+const GROWN_CALLS_MIN = 5;
+
+/**
+ * @param delivered messages that were delivered while `load` was counted.
+ * @param watchdogChecks how many of the `open_numbers` the engine says its watchdog asked: Postgres cannot tell them apart.
+ */
+export function reportStatements(idle: Spell, load: Spell, delivered: number, watchdogChecks: number): StatementReport {
+  const perMessage = (calls: number): number => (delivered === 0 ? 0 : calls / delivered);
+  const rows = [...load.calls].flatMap(([text, { calls, totalMs }]): StatementRow[] => {
+    const described = describeStatement(text);
+    const idlePerSecond = (idle.calls.get(text)?.calls ?? 0) / idle.seconds;
+    const row = (of: Described, share: number): StatementRow => ({
+      ...of,
+      calls: share,
+      callsPerSecond: share / load.seconds,
+      idlePerSecond,
+      meanMs: totalMs / calls,
+      grownPerMessage: perMessage(Math.max(0, share - idlePerSecond * load.seconds)),
+    });
+    if (described.name !== OPEN_NUMBERS) return [row(described, calls)];
+    const checks = Math.min(watchdogChecks, calls);
+    const split = [
+      row(described, calls - checks),
+      row({ ...described, name: `${OPEN_NUMBERS} (batch check)`, purpose: 'watchdog' }, checks),
+    ];
+    return split.filter((part) => part.calls > 0);
+  });
+  rows.sort((a, b) => Number(b.purpose === 'message') - Number(a.purpose === 'message') || b.calls - a.calls);
+  const own = rows.filter((row) => row.purpose === 'message');
+  const callsOf = (some: readonly StatementRow[]): number => some.reduce((sum, row) => sum + row.calls, 0);
+  const apart = (purpose: Purpose): number => callsOf(rows.filter((row) => row.purpose === purpose));
+  const grew = (row: StatementRow): boolean =>
+    row.grownPerMessage > GROWN_PER_MESSAGE_MIN && row.grownPerMessage * delivered > GROWN_CALLS_MIN;
+  return {
+    rows,
+    roundTripsPerMessage: perMessage(callsOf(own)),
+    readsPerMessage: perMessage(callsOf(own.filter((row) => row.reads.length > 0))),
+    apart: {
+      lease: apart('lease'),
+      heartbeat: apart('heartbeat'),
+      watchdog: apart('watchdog'),
+      configuration: apart('configuration'),
+      console: apart('console'),
+    },
+    grewApart: rows.filter((row) => row.purpose !== 'message' && grew(row)).map((row) => row.name),
+  };
+}
+
+/** What was called between two readings. */
+export function callsBetween(before: Calls, after: Calls): Calls {
+  return new Map(
+    [...after].flatMap(([text, now]) => {
+      const then = before.get(text);
+      const calls = now.calls - (then?.calls ?? 0);
+      return calls > 0 ? [[text, { calls, totalMs: now.totalMs - (then?.totalMs ?? 0) }] as const] : [];
+    }),
+  );
+}
