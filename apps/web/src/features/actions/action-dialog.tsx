@@ -14,6 +14,7 @@ import {
   refusalWords,
   scopeWords,
   targetOf,
+  withoutMessages,
 } from './action-words.ts';
 import { PlanView } from './plan-view.tsx';
 import { recallReason, rememberReason } from './remembered-reason.ts';
@@ -43,7 +44,9 @@ export function actionCommand(
  * The one dialog every act goes through: scope → dry run → reason → asked → what became of it. Nothing is shown as done
  * before the lane's owner has done it.
  */
-export function ActionDialog({ open, onOpenChange, commands, note }: ActionDialogProps) {
+export function ActionDialog({ open, onOpenChange, commands: asked, note }: ActionDialogProps) {
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
+  const commands = withoutMessages(asked, left);
   const kind = commands[0]?.kind ?? 'PAUSE';
   const words = KIND_WORDS[kind];
   const { step, plan, send } = useAction(commands, open && commands.length > 0);
@@ -79,7 +82,10 @@ export function ActionDialog({ open, onOpenChange, commands, note }: ActionDialo
     >
       <div className="flex flex-col gap-5" data-step={step.at}>
         {note !== undefined && <p className="rounded-md bg-info-soft px-3 py-2">{note}</p>}
-        <Body step={step} />
+        <Body step={step} onLeaveOut={(messages) => setLeft(new Set([...left, ...messages]))} />
+        {left.size > 0 && (
+          <LeftOut left={left} onTakeBack={step.at === 'READY' ? () => setLeft(new Set()) : undefined} />
+        )}
         {step.at === 'READY' && going && (
           <>
             <ReasonField reason={reason} onChange={setReason} choices={words.reasons} />
@@ -92,7 +98,7 @@ export function ActionDialog({ open, onOpenChange, commands, note }: ActionDialo
   );
 }
 
-function Body({ step }: { step: ActionStep }) {
+function Body({ step, onLeaveOut }: { step: ActionStep; onLeaveOut: (messages: readonly string[]) => void }) {
   switch (step.at) {
     case 'PLANNING':
       return <Busy>Working out what would happen. Nothing is changed by this.</Busy>;
@@ -112,7 +118,7 @@ function Body({ step }: { step: ActionStep }) {
               <span>The lane has moved since the dry run, so nothing was done. This is the plan now.</span>
             </p>
           )}
-          <PlanView planned={step.planned} />
+          <PlanView planned={step.planned} onLeaveOut={onLeaveOut} />
         </>
       );
     case 'SENDING':
@@ -121,6 +127,20 @@ function Body({ step }: { step: ActionStep }) {
     case 'ENDED':
       return <Outcome views={step.views} ended={step.at === 'ENDED'} />;
   }
+}
+
+function LeftOut({ left, onTakeBack }: { left: ReadonlySet<string>; onTakeBack: (() => void) | undefined }) {
+  return (
+    <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-muted">
+      Left out: <span className="font-mono text-ink">{[...left].slice(0, 10).join(', ')}</span>
+      {left.size > 10 && `and ${left.size - 10} more`}
+      {onTakeBack !== undefined && (
+        <Button size="sm" variant="ghost" onClick={onTakeBack}>
+          Take back in
+        </Button>
+      )}
+    </p>
+  );
 }
 
 function Busy({ children }: { children: string }) {

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { type ActionCommand, cliLine, refusalWords, scopeWords, warningWords } from './action-words.ts';
+import {
+  type ActionCommand,
+  cliLine,
+  refusalWords,
+  scopeWords,
+  warningWords,
+  withoutMessages,
+} from './action-words.ts';
 
 function command(partial: Partial<ActionCommand> = {}): ActionCommand {
   return {
@@ -51,4 +58,17 @@ test('G14: an order after its cancellation is said so, and is grave', () => {
 test('a refusal code of a newer engine is shown as it is', () => {
   expect(refusalWords('ALREADY_SETTLED')).toContain('never rewritten');
   expect(refusalWords('SOMETHING_NEW')).toBe('Refused: SOMETHING_NEW');
+});
+
+test('what is left out splits the range around it', () => {
+  const range = command({ fromSequenceNo: 10, toSequenceNo: 15 });
+  const ranges = (...left: string[]) =>
+    withoutMessages([range], new Set(left)).map(({ fromSequenceNo, toSequenceNo }) => [fromSequenceNo, toSequenceNo]);
+  expect(ranges()).toEqual([[10, 15]]);
+  expect(ranges('LAB-0042:12')).toEqual([
+    [10, 11],
+    [13, 15],
+  ]);
+  expect(ranges('LAB-0042:10', 'LAB-0042:15', 'LAB-0042:99', 'LAB-00421:12')).toEqual([[11, 14]]);
+  expect(ranges(...[10, 11, 12, 13, 14, 15].map((n) => `LAB-0042:${n}`))).toEqual([]);
 });

@@ -173,3 +173,24 @@ export function scopeWords(commands: readonly ActionCommand[]): string {
   if (messages === 0) return `${lanes} lanes`;
   return `${messages.toLocaleString('en')} messages on ${lanes === 1 ? `lane ${only?.interfaceCode}` : `${lanes} lanes`}`;
 }
+
+/** The commands without some messages (`LAB-0042:15`): ranges are split around them. */
+export function withoutMessages(commands: readonly ActionCommand[], left: ReadonlySet<string>): ActionCommand[] {
+  if (left.size === 0) return [...commands];
+  return commands.flatMap((command) => {
+    const { interfaceCode, fromSequenceNo: from, toSequenceNo: to } = command;
+    if (from === null || to === null) return [command];
+    const cuts = [...left]
+      .filter((name) => name.startsWith(`${interfaceCode}:`))
+      .map((name) => Number(name.slice(interfaceCode.length + 1)))
+      .filter((number) => number >= from && number <= to)
+      .sort((a, b) => a - b);
+    const parts: ActionCommand[] = [];
+    let next = from;
+    for (const cut of [...cuts, to + 1]) {
+      if (cut > next) parts.push({ ...command, fromSequenceNo: next, toSequenceNo: cut - 1 });
+      next = cut + 1;
+    }
+    return parts;
+  });
+}

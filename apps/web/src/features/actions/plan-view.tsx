@@ -2,6 +2,7 @@
 import type { ExclusionReason, PlanEffect } from '@inorder/core';
 import { Ban, CircleCheck, History, OctagonAlert, RotateCcw, SkipForward, TriangleAlert } from 'lucide-react';
 import { Badge } from '../../ui/badge.tsx';
+import { Button } from '../../ui/button.tsx';
 import { cn } from '../../ui/class-names.ts';
 import { EFFECT_WORDS, EXCLUSION_WORDS, refusalWords, targetOf, warningWords } from './action-words.ts';
 import type { PlannedCommand } from './use-action.ts';
@@ -16,11 +17,18 @@ const EFFECT_LOOK = {
 const EFFECTS: readonly PlanEffect[] = ['PASS', 'REPAIR_IN_PLACE', 'REPLAY_LATE', 'EXCLUDED'];
 
 /** The dry run in words: what happens to how many, what to beware of, and each number for who wants to see it. */
-export function PlanView({ planned }: { planned: readonly PlannedCommand[] }) {
+export function PlanView({
+  planned,
+  onLeaveOut,
+}: {
+  planned: readonly PlannedCommand[];
+  /** Takes messages (`LAB-0042:15`) out of the act. */
+  onLeaveOut: (messages: readonly string[]) => void;
+}) {
   return (
     <div className="flex flex-col gap-4">
       <Totals planned={planned} />
-      <Warnings planned={planned} />
+      <Warnings planned={planned} onLeaveOut={onLeaveOut} />
       <Refusals planned={planned} />
       <Details planned={planned} />
     </div>
@@ -64,35 +72,57 @@ function exclusions(planned: readonly PlannedCommand[]): string {
 
 const WARNINGS_SHOWN = 6;
 
-function Warnings({ planned }: { planned: readonly PlannedCommand[] }) {
+function Warnings({
+  planned,
+  onLeaveOut,
+}: {
+  planned: readonly PlannedCommand[];
+  onLeaveOut: (messages: readonly string[]) => void;
+}) {
   const warnings = planned
     .flatMap(({ command, warnings: each }) => each.map((warning) => warningWords(command.interfaceCode, warning)))
     .sort((a, b) => Number(b.grave) - Number(a.grave));
   const total = planned.reduce((sum, each) => sum + each.warningsTotal, 0);
   if (warnings.length === 0) return null;
-  return (
-    <ul aria-label="Warnings" className="flex flex-col gap-2">
-      {warnings.slice(0, WARNINGS_SHOWN).map(({ text, grave }) => (
-        <li
-          key={text}
-          className={cn(
-            'flex items-start gap-2.5 rounded-md px-3 py-2',
-            grave ? 'bg-bad-soft text-bad' : 'bg-warn-soft text-warn',
-          )}
-        >
-          {grave ? (
-            <OctagonAlert aria-label="Danger" className="mt-0.5 size-4 shrink-0" />
-          ) : (
-            <TriangleAlert aria-label="Warning" className="mt-0.5 size-4 shrink-0" />
-          )}
-          <span className="text-ink">{text}</span>
-        </li>
-      ))}
-      {total > WARNINGS_SHOWN && (
-        <li className="text-muted">and {(total - WARNINGS_SHOWN).toLocaleString('en')} more warnings</li>
-      )}
-    </ul>
+  const cancelled = planned.flatMap(({ command, warnings: each }) =>
+    each.flatMap((warning) =>
+      warning.kind === 'AFTER_CANCEL' ? [`${command.interfaceCode}:${warning.sequenceNo}`] : [],
+    ),
   );
+  return (
+    <div className="flex flex-col gap-2">
+      <ul aria-label="Warnings" className="flex flex-col gap-2">
+        {warnings.slice(0, WARNINGS_SHOWN).map(({ text, grave }) => (
+          <li
+            key={text}
+            className={cn(
+              'flex items-start gap-2.5 rounded-md px-3 py-2',
+              grave ? 'bg-bad-soft text-bad' : 'bg-warn-soft text-warn',
+            )}
+          >
+            {grave ? (
+              <OctagonAlert aria-label="Danger" className="mt-0.5 size-4 shrink-0" />
+            ) : (
+              <TriangleAlert aria-label="Warning" className="mt-0.5 size-4 shrink-0" />
+            )}
+            <span className="text-ink">{text}</span>
+          </li>
+        ))}
+        {total > WARNINGS_SHOWN && (
+          <li className="text-muted">and {(total - WARNINGS_SHOWN).toLocaleString('en')} more warnings</li>
+        )}
+      </ul>
+      {cancelled.length > 0 && messagesOf(planned) > cancelled.length && (
+        <Button className="self-start" onClick={() => onLeaveOut(cancelled)}>
+          {cancelled.length === 1 ? 'Leave the cancelled one out' : `Leave the ${cancelled.length} cancelled ones out`}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function messagesOf(planned: readonly PlannedCommand[]): number {
+  return planned.reduce((sum, { effects }) => EFFECTS.reduce((all, effect) => all + effects[effect], sum), 0);
 }
 
 function Refusals({ planned }: { planned: readonly PlannedCommand[] }) {
@@ -117,7 +147,7 @@ const ROWS_SHOWN = 100;
 
 function Details({ planned }: { planned: readonly PlannedCommand[] }) {
   const rows = planned.flatMap(({ command, items }) => items.map((item) => ({ code: command.interfaceCode, item })));
-  const total = planned.reduce((sum, { effects }) => EFFECTS.reduce((all, effect) => all + effects[effect], sum), 0);
+  const total = messagesOf(planned);
   return (
     <details className="group rounded-md border" open={rows.length > 0 && rows.length <= 3}>
       <summary className="flex h-9 cursor-pointer list-none items-center gap-2 px-3 font-medium select-none">

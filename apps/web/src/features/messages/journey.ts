@@ -94,7 +94,7 @@ export function whyHere(message: Message, nowAt: number): Why {
     case 'ENRICHED':
       return {
         tone: 'info',
-        text: `It is in the stages since ${durationText(nowAt - message.receivedAt.getTime())}. ${turn(message)}`,
+        text: `It has been in the stages for ${durationText(nowAt - message.receivedAt.getTime())}. ${turn(message)}`,
       };
     case 'PROCESSED':
       return waiting(message);

@@ -39,26 +39,19 @@ function Node({ node, depth, changed }: { node: DisplayNode; depth: number; chan
   const isChanged = changed.has(node.path);
   return (
     <>
-      <li
-        className={cn(
-          'group/row flex items-baseline gap-3 px-3 py-0.5 hover:bg-hover',
-          isChanged && 'bg-accent-soft/60',
-        )}
-        style={{ paddingLeft: `${2.125 + Math.max(0, depth) * 1}rem` }}
-      >
+      <li className={cn('flex items-baseline gap-3 px-3 py-0.5 hover:bg-hover', isChanged && 'bg-accent-soft/60')}>
         <button
           type="button"
           title="Copy the path"
           onClick={() => void writeClipboard(node.path)}
-          className="min-w-24 shrink-0 text-left font-mono text-xs text-muted hover:text-accent"
+          style={{ paddingLeft: `${1.375 + Math.max(0, depth) * 0.75}rem` }}
+          className="w-36 shrink-0 text-left font-mono text-xs break-all text-muted hover:text-accent sm:w-44"
         >
           {node.path}
         </button>
-        {node.name !== '' && (
-          <span className="w-44 shrink-0 truncate text-muted max-sm:hidden" title={node.name}>
-            {node.name}
-          </span>
-        )}
+        <span className="w-48 shrink-0 truncate text-muted max-md:hidden" title={node.name}>
+          {node.name}
+        </span>
         {node.children.length === 0 && <Value node={node} />}
         {isChanged && <span className="ml-auto text-2xs font-medium text-accent">changed</span>}
       </li>

@@ -1,6 +1,7 @@
 import { type CommandView, readCommands, requestCommands } from '@inorder/db';
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
+import { commandWake } from '../../../command-wake.ts';
 import { database } from '../../../database.ts';
 import { assertMay, notFound } from '../../errors.ts';
 import { protectedProcedure } from '../../trpc.ts';
@@ -42,7 +43,12 @@ export const requestCommandsProcedure = protectedProcedure('lane.read')
       const changed = planned.filter((now, i) => now.hash !== input.commands[i]?.planHash || now.refusal !== null);
       if (changed.length > 0) return { ok: false, changed };
     }
-    const result = await requestCommands(pool, input.commands, { actor: ctx.user.email, reason: input.reason });
+    const publish = commandWake();
+    const result = await requestCommands(pool, input.commands, {
+      actor: ctx.user.email,
+      reason: input.reason,
+      ...(publish === undefined ? {} : { publish }),
+    });
     if (result.ok) return result;
     if (result.why === 'NO_INTERFACE') throw notFound('such interface');
     throw new TRPCError({ code: 'CONFLICT', message: `command ${result.commandId} is another command already` });
