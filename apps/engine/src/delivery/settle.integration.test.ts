@@ -2,6 +2,7 @@ import {
   type Epoch,
   type InterfaceId,
   interfaceId,
+  type MessageId,
   messageId,
   type SettleItem,
   sequenceNo,
@@ -19,6 +20,8 @@ const SHARD = shard(7);
 let store: TestDatabase;
 let database: Database;
 let lane: InterfaceId;
+/** Message number 1. */
+let first: MessageId;
 
 beforeAll(async () => {
   store = await testDatabase();
@@ -44,9 +47,11 @@ beforeEach(async () => {
   await store.pool.query(`INSERT INTO interface_sequence (interface_id, last_sequence_no) VALUES ($1, 5)`, [lane]);
   await store.pool.query(`INSERT INTO message_delivery_checkpoint (interface_id, shard) VALUES ($1, 7)`, [lane]);
   for (let n = 1; n <= 5; n++) {
+    const id = messageId(uuidv7());
+    if (n === 1) first = id;
     await store.pool.query(
       `INSERT INTO message_tracking (message_id, interface_id, sequence_no, status, revision) VALUES ($1, $2, $3, 'PROCESSED', 1)`,
-      [uuidv7(), lane, n],
+      [id, lane, n],
     );
   }
 });
@@ -66,7 +71,7 @@ function item(change: Partial<SettleItem> = {}): SettleItem {
     expectedCheckpoint: sequenceNo(0),
     checkpoint: sequenceNo(1),
     grantedThrough: sequenceNo(2),
-    changes: [{ sequenceNo: sequenceNo(1), from: 'PROCESSED', to: 'DELIVERED', settles: true }],
+    changes: [{ sequenceNo: sequenceNo(1), messageId: first, from: 'PROCESSED', to: 'DELIVERED', settles: true }],
     deadLetters: [],
     attempts: [],
     failedRun: 0,
@@ -174,7 +179,7 @@ test('G6: a dead letter, its attempts and the pass are one commit; a NUL in an a
     sequenceNo: sequenceNo(1),
   } as const;
   const failed = item({
-    changes: [{ sequenceNo: sequenceNo(1), from: 'PROCESSED', to: 'FAILED', settles: true }],
+    changes: [{ sequenceNo: sequenceNo(1), messageId: first, from: 'PROCESSED', to: 'FAILED', settles: true }],
     attempts: [attempt],
     deadLetters: [dead],
     failedRun: 1,
@@ -186,7 +191,9 @@ test('G6: a dead letter, its attempts and the pass are one commit; a NUL in an a
     'SELECT error_code, attempts, signature FROM dead_letter WHERE message_id = $1',
     [id],
   );
-  expect(letters.rows).toEqual([{ error_code: 'MLLP_NACK_ERROR', attempts: 4, signature: 'DELIVER MLLP_NACK_ERROR' }]);
+  expect(letters.rows).toEqual([
+    { error_code: 'MLLP_NACK_ERROR', attempts: 4, signature: 'DELIVER|MLLP_NACK_ERROR||' },
+  ]);
   const attempts = await store.pool.query('SELECT ack_code, response FROM delivery_attempt WHERE message_id = $1', [
     id,
   ]);

@@ -205,7 +205,13 @@ function pass(state: LaneState, nowAt: number, carry: Carry): Decision {
     const reason = holdReason(state, passing, n, outcome, carry);
     const settles = reason === null;
     if (settles || outcome.recordedAs !== outcome.status) {
-      passing.changes.push({ sequenceNo: n, from: outcome.recordedAs, to: outcome.status, settles });
+      passing.changes.push({
+        sequenceNo: n,
+        messageId: outcome.messageId,
+        from: outcome.recordedAs,
+        to: outcome.status,
+        settles,
+      });
       if (outcome.deadLetter !== null) passing.deadLetters.push({ ...outcome.deadLetter, sequenceNo: n });
     }
     if (reason !== null) {

@@ -246,7 +246,7 @@ describe('commands', () => {
     Object.assign(world.rows.get(1) ?? {}, { status: 'SKIPPED' });
     const end = {
       status: 'SKIPPED',
-      messageId: null,
+      messageId: 'm' as never,
       recordedAs: 'SKIPPED',
       code: null,
       deadLetter: null,

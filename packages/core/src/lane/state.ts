@@ -68,7 +68,7 @@ export type Outcome =
   | { readonly status: 'PROCESSED'; readonly order: ReadyOrder }
   | {
       readonly status: SettledStatus;
-      readonly messageId: MessageId | null;
+      readonly messageId: MessageId;
       readonly recordedAs: MessageStatus;
       readonly code: ErrorCode | null;
       readonly deadLetter: DeadLetterNote | null;
@@ -100,6 +100,7 @@ export interface SettleItem {
   readonly grantedThrough: SequenceNo;
   readonly changes: readonly {
     readonly sequenceNo: SequenceNo;
+    readonly messageId: MessageId;
     readonly from: MessageStatus;
     readonly to: SettledStatus;
     readonly settles: boolean;

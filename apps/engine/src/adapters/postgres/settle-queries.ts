@@ -5,18 +5,20 @@ import type { Queries, Statement } from './database.ts';
 import { packBytes } from './packed-bytes.ts';
 
 /**
+ * Keyed: leases by shard, tracking by message id, checkpoints by interface.
  * Locks the lease rows first: a plain join would read the lease as of the statement's start and a settle would commit
- * after a takeover. Then tracking by compare-and-set (message_tracking_interface_id_sequence_no_key), then the
+ * after a takeover. Then tracking by compare-and-set (message_tracking_pkey), then the
  * checkpoint of those lanes whose rows all changed (message_delivery_checkpoint_pkey). A lane's failed part changes
  * nothing of the others.
  */
 const SETTLE: Statement = {
   name: 'settle',
+  keyed: true,
   text: `
 WITH own AS MATERIALIZED (
   SELECT l.shard, l.epoch
     FROM shard_lease l JOIN unnest($1::smallint[], $2::bigint[]) AS o(shard, epoch) ON o.shard = l.shard AND o.epoch = l.epoch
-   WHERE l.owner = $3
+   WHERE l.owner = $3 AND l.shard = ANY($1::smallint[])
    ORDER BY l.shard
      FOR SHARE OF l
 ), lane AS MATERIALIZED (
@@ -26,9 +28,9 @@ WITH own AS MATERIALIZED (
 ), changed AS (
   UPDATE message_tracking t
      SET status = v.to_status::message_status, settled_at = CASE WHEN v.settles THEN now() ELSE t.settled_at END
-    FROM unnest($13::uuid[], $14::bigint[], $15::text[], $16::text[], $17::boolean[]) AS v(interface_id, sequence_no, from_status, to_status, settles)
+    FROM unnest($13::uuid[], $14::uuid[], $15::text[], $16::text[], $17::boolean[]) AS v(interface_id, message_id, from_status, to_status, settles)
     JOIN lane USING (interface_id)
-   WHERE t.interface_id = v.interface_id AND t.sequence_no = v.sequence_no AND t.status = v.from_status::message_status
+   WHERE t.message_id = v.message_id AND t.message_id = ANY($14::uuid[]) AND t.status = v.from_status::message_status
   RETURNING t.interface_id
 ), counted AS (
   SELECT interface_id, count(*)::int AS n FROM changed GROUP BY interface_id
@@ -37,7 +39,7 @@ WITH own AS MATERIALIZED (
      SET last_delivered_sequence = l.checkpoint, granted_sequence = GREATEST(c.granted_sequence, l.granted),
          failed_run = l.failed_run, failed_run_code = l.failed_run_code, held_for = l.held_for, updated_at = now()
     FROM lane l LEFT JOIN counted n USING (interface_id)
-   WHERE c.interface_id = l.interface_id AND c.last_delivered_sequence = l.expected AND coalesce(n.n, 0) = l.changes
+   WHERE c.interface_id = l.interface_id AND c.interface_id = ANY($4::uuid[]) AND c.last_delivered_sequence = l.expected AND coalesce(n.n, 0) = l.changes
   RETURNING c.interface_id
 ), attempted AS (
   INSERT INTO delivery_attempt (attempt_id, interface_id, sequence_no, message_id, attempt_no, kind, outcome, epoch, instance,
@@ -53,7 +55,7 @@ WITH own AS MATERIALIZED (
   ON CONFLICT (attempt_id) DO NOTHING
 ), dead AS (
   INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, detail, attempts, destination_id, maybe_delivered)
-  SELECT v.message_id, v.interface_id, v.sequence_no, 'DELIVER', v.error_code, 'DELIVER ' || v.error_code, v.detail, v.attempts, v.destination_id, v.maybe_delivered
+  SELECT v.message_id, v.interface_id, v.sequence_no, 'DELIVER', v.error_code, 'DELIVER|' || v.error_code || '||', v.detail, v.attempts, v.destination_id, v.maybe_delivered
     FROM unnest($35::uuid[], $36::uuid[], $37::bigint[], $38::text[], $39::text[], $40::int[], $41::uuid[], $42::boolean[])
       AS v(message_id, interface_id, sequence_no, error_code, detail, attempts, destination_id, maybe_delivered)
     JOIN lane USING (interface_id)
@@ -112,7 +114,7 @@ export async function settle(queries: Queries, owner: string, entries: readonly 
     lanes.map((l) => l.item.heldFor),
     lanes.map((l) => l.item.changes.length),
     changes.map((c) => c.interfaceId),
-    changes.map((c) => c.sequenceNo),
+    changes.map((c) => c.messageId),
     changes.map((c) => c.from),
     changes.map((c) => c.to),
     changes.map((c) => c.settles),
