@@ -1,6 +1,5 @@
 'use client';
 import { durationText } from '@inorder/core';
-import Link from 'next/link';
 import { memo, useSyncExternalStore } from 'react';
 import { TONE_SOFT, TONE_TEXT } from '../../ui/badge.tsx';
 import { cn } from '../../ui/class-names.ts';
@@ -77,15 +76,14 @@ export const BoardRow = memo(function BoardRow({ store, row, place, top, height,
       <Cell className="flex min-w-0 items-center gap-2.5 md:gap-2.5">
         <span aria-hidden className={cn('hidden h-7 w-0.5 rounded-full md:block', bad ? 'bg-bad' : 'bg-transparent')} />
         <div className="min-w-0">
-          <Link
+          <a
             href={`/interfaces/${code}`}
-            prefetch={false}
             tabIndex={current ? 0 : -1}
             data-place-link={place}
             className="font-mono text-[0.8125rem] font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent"
           >
             {code}
-          </Link>
+          </a>
           <p className="truncate text-xs text-muted">
             {names.name[row]}
             {names.site[row] && <span className="text-faint"> · {names.site[row]}</span>}
@@ -134,15 +132,14 @@ export const BoardRow = memo(function BoardRow({ store, row, place, top, height,
         {dead === 0 ? (
           <span className="text-faint">0</span>
         ) : (
-          <Link
+          <a
             href={`/dlq?interface=${code}`}
-            prefetch={false}
             tabIndex={-1}
             aria-label={`${dead} dead letters of ${code}`}
             className="relative z-10 inline-flex h-6 min-w-6 items-center justify-center rounded bg-bad-soft px-1.5 text-xs font-medium text-bad hover:underline"
           >
             {grouped(dead)}
-          </Link>
+          </a>
         )}
       </Cell>
     </div>

@@ -1,7 +1,8 @@
 'use client';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { type RefObject, useEffect, useRef, useSyncExternalStore } from 'react';
+import { useRouter } from 'next/navigation';
+import { type MouseEvent, type RefObject, useEffect, useRef, useSyncExternalStore } from 'react';
 import { cn } from '../../ui/class-names.ts';
 import type { Sort, SortKey } from './board-order.ts';
 import { BOARD_GRID, BoardRow, CARD_HEIGHT, ROW_HEIGHT } from './board-row.tsx';
@@ -47,6 +48,7 @@ interface BoardTableProps {
 export function BoardTable(props: BoardTableProps) {
   'use no memo';
   const { store, rows, total, live, sort, onSort, onHold, cursor, onCursor, scrollRef } = props;
+  const router = useRouter();
   const wide = useWide();
   const height = wide ? ROW_HEIGHT : CARD_HEIGHT;
   const body = useRef<HTMLDivElement>(null);
@@ -55,6 +57,8 @@ export function BoardTable(props: BoardTableProps) {
     getScrollElement: () => scrollRef.current,
     estimateSize: () => height,
     overscan: 8,
+    // A frame later is soon enough, and several scroll events then are one render.
+    useFlushSync: false,
     initialRect: { width: 1280, height: 900 },
     getItemKey: (place) => rows[place] ?? place,
     rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
@@ -74,6 +78,14 @@ export function BoardTable(props: BoardTableProps) {
     if (!(focused instanceof HTMLElement) || !body.current?.contains(focused)) return;
     virtualizer.scrollToIndex(cursor);
   }, [cursor, virtualizer]);
+
+  /** Rows hold plain links, which cost less than the framework's while scrolling; a plain click stays in the page. */
+  const open = (event: MouseEvent<HTMLElement>) => {
+    const link = event.target instanceof Element ? event.target.closest('a') : null;
+    if (link === null || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    router.push(link.pathname + link.search);
+  };
 
   return (
     // biome-ignore lint/a11y/useSemanticElements: a virtual table's rows are positioned, which <tr> cannot be
@@ -103,6 +115,7 @@ export function BoardTable(props: BoardTableProps) {
         ref={body}
         className="relative bg-surface"
         style={{ height: virtualizer.getTotalSize() }}
+        onClick={open}
         onPointerEnter={(event) => event.pointerType === 'mouse' && onHold(true)}
         onPointerLeave={() => onHold(body.current?.contains(document.activeElement) ?? false)}
         onFocus={(event) => {
