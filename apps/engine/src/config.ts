@@ -1,4 +1,5 @@
 /** The engine's configuration: one schema, parsed once, frozen, passed down. Every bad key is named at once. */
+import { parseSecretKey } from '@inorder/db';
 import { z } from 'zod';
 
 export const ROLES = ['ingest', 'stages', 'deliver', 'watchdog'] as const;
@@ -32,11 +33,15 @@ const schema = z.object({
   INORDER_ADMIN_PORT: port.default(0),
   /** Shared secret of the admin HTTP. */
   INORDER_ADMIN_SECRET: z.string().min(16),
-  /** 32 bytes in base64: seals credentials and keys the search hashes. */
-  INORDER_SECRET_KEY: z
-    .string()
-    .transform((text) => Buffer.from(text, 'base64'))
-    .refine((bytes) => bytes.byteLength === 32, { message: 'must be 32 bytes in base64' }),
+  /** 32 bytes as hex or base64: seals credentials and keys the search hashes. */
+  INORDER_SECRET_KEY: z.string().transform((text, context) => {
+    try {
+      return parseSecretKey(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  }),
   /** Port of our own AMQP listener in place of the one its connection names; absent or empty: this instance does not listen. */
   INORDER_AMQP_PORT: port.optional(),
   INORDER_LEASE_MS: milliseconds.default(10_000),
@@ -93,7 +98,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: e.INORDER_DATA_DIR,
     adminPort: e.INORDER_ADMIN_PORT,
     adminSecret: e.INORDER_ADMIN_SECRET,
-    secretKey: new Uint8Array(e.INORDER_SECRET_KEY),
+    secretKey: e.INORDER_SECRET_KEY,
     amqpPort: e.INORDER_AMQP_PORT,
     leaseMs: e.INORDER_LEASE_MS,
     leaseRenewMs: e.INORDER_LEASE_RENEW_MS,

@@ -151,6 +151,7 @@ CREATE TABLE "message_payload" (
     "processed" BYTEA,
     "destination_id" UUID,
     "control_id" TEXT,
+    "filter_rule" TEXT,
 
     CONSTRAINT "message_payload_pkey" PRIMARY KEY ("message_id")
 ) PARTITION BY RANGE ("message_id");
@@ -165,6 +166,7 @@ CREATE TABLE "message_payload_kept" (
     "processed" BYTEA,
     "destination_id" UUID,
     "control_id" TEXT,
+    "filter_rule" TEXT,
 
     CONSTRAINT "message_payload_kept_pkey" PRIMARY KEY ("message_id")
 );

@@ -14,7 +14,6 @@ import { readPayloads } from '../adapters/postgres/lane-queries.ts';
 import type { InstanceCard } from '../adapters/postgres/lease-queries.ts';
 import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import type { SiteCache } from '../site/site-cache.ts';
-import { deliverWithControlId } from '../stages/control-id.ts';
 import type { Stages } from '../stages/stages.ts';
 import { Housekeeping } from '../watchdog/housekeeping.ts';
 import { Reconcile } from '../watchdog/reconcile.ts';
@@ -138,7 +137,6 @@ class Assembled implements Delivery {
       destinations: this.destinations,
       stage: (message) => this.needStages().runDetached({ ...message, receivedAt: clock.wallMs() }),
       destinationByName: (name) => this.destinationByName(name),
-      withControlId: deliverWithControlId,
     });
     this.reconcile = new Reconcile({
       database,

@@ -9,6 +9,7 @@ import type {
   Decision,
   Effect,
   Epoch,
+  ErrorCode,
   HoldReason,
   InterfaceCode,
   InterfaceId,
@@ -47,6 +48,9 @@ export interface LanesOptions {
   readonly runCommand: (lane: Lane, effect: Extract<Effect, { kind: 'RUN_COMMAND' }>) => void;
   readonly sendReplay: (lane: Lane, effect: Extract<Effect, { kind: 'SEND_REPLAY' }>) => void;
 }
+
+/** What the lane or a person decided says nothing about the destination (G20). */
+const DECIDED_HERE: ReadonlySet<ErrorCode> = new Set(['LANE_DEPENDS_ON', 'LANE_DEAD_LETTERED_BY_OPERATOR']);
 
 export interface LaneCounters {
   delivered: number;
@@ -292,7 +296,8 @@ export class Lanes implements LaneInbox {
     }
     this.count(item);
     for (const letter of item.deadLetters) {
-      if (letter.destinationId !== null) this.options.destinations.get(letter.destinationId).countFailed(letter.code);
+      if (letter.destinationId !== null && !DECIDED_HERE.has(letter.code))
+        this.options.destinations.get(letter.destinationId).countFailed(letter.code);
     }
     if (item.heldFor !== null) {
       this.options.incidents.open(

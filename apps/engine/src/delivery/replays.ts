@@ -18,6 +18,7 @@ import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import { keepStaged, type ReplayInput, readReplayInput, recordReplay } from '../adapters/postgres/replay-queries.ts';
+import { identify } from '../stages/control-id.ts';
 import type { StageOutcome } from '../stages/pipeline.ts';
 import type { Destinations } from './destinations.ts';
 import type { Lane } from './lane.ts';
@@ -40,8 +41,6 @@ export interface ReplaysOptions {
     readonly raw: Uint8Array;
   }) => Promise<StageOutcome>;
   readonly destinationByName: (name: string) => DestinationId | undefined;
-  /** Writes another control id into the bytes. */
-  readonly withControlId: (format: ReplayInput['format'], payload: Uint8Array, controlId: string) => Uint8Array;
 }
 
 type Staged = NonNullable<ReplayInput['staged']>;
@@ -156,22 +155,12 @@ export class Replays {
         code: 'ROUTE_DESTINATION_MISSING',
         detail: `destination ${outcome.destination} is not configured`,
       };
-    const staged = this.identify(input, outcome.processed ?? input.raw, outcome.controlId, destinationId, replay);
+    const before =
+      input.wasSent && input.controlId !== null ? { payload: input.sent, controlId: input.controlId } : null;
+    const now = { payload: outcome.processed ?? input.raw, controlId: outcome.controlId };
+    const staged = { ...identify(input.format, now, before, replay.replayId), destinationId };
     await keepStaged(this.options.database, replay.replayId, staged);
     return { ok: true, staged, input };
-  }
-
-  private identify(
-    input: ReplayInput,
-    payload: Uint8Array,
-    controlId: string,
-    destinationId: DestinationId,
-    replay: ReplayOrder,
-  ): Staged {
-    const differs = input.wasSent && Buffer.compare(Buffer.from(payload), Buffer.from(input.sent)) !== 0;
-    if (!differs) return { payload, controlId, destinationId };
-    const fresh = `${controlId.slice(0, 12)}R${replay.replayId.slice(-6)}`;
-    return { payload: this.options.withControlId(input.format, payload, fresh), controlId: fresh, destinationId };
   }
 
   private async end(

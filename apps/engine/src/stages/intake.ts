@@ -1,5 +1,7 @@
 /** What ingest hands to the stages of its own instance, with the payload still at hand. */
+
 import type { InterfaceId, MessageId, PayloadFormat, SequenceNo } from '@inorder/core';
+import type { Identified } from './control-id.ts';
 
 /** A numbered message on its way through the stages. */
 export interface StagedMessage {
@@ -12,6 +14,8 @@ export interface StagedMessage {
   readonly raw: Uint8Array;
   /** Epoch milliseconds. */
   readonly receivedAt: number;
+  /** What was or may have been sent of it, where it goes through the stages once more (G14). */
+  readonly before?: Identified | null;
 }
 
 export interface StageIntake {

@@ -171,6 +171,7 @@ function refusedRow(row: OutcomeRow, state: string): OutcomeRow {
     destinationId: null,
     controlId: null,
     format: row.format,
+    filterRule: null,
     processed: null,
     deadLetter: { stage: row.deadLetter?.stage ?? 'ROUTE', fault: what, faults: [what], attempts },
     keys: [],

@@ -8,7 +8,15 @@
  * Death of the process charges nobody: what has no outcome in Postgres is found there again, RECEIVED.
  */
 import { availableParallelism } from 'node:os';
-import { type Clock, type ErrorClass, errorClass, fault, type InstanceId, type MessageId } from '@inorder/core';
+import {
+  type Clock,
+  type ErrorClass,
+  errorClass,
+  fault,
+  type InstanceId,
+  type MessageId,
+  type PayloadFormat,
+} from '@inorder/core';
 import { type KeyKind, uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
@@ -21,6 +29,7 @@ import {
 } from '../adapters/postgres/stage-queries.ts';
 import type { LaneInbox } from '../delivery/inbox.ts';
 import { ChunkPreparation, type StageSite } from './chunk-preparation.ts';
+import { identify } from './control-id.ts';
 import type { StagedMessage, StageIntake } from './intake.ts';
 import { type Ending, OutcomeWriter } from './outcome-writer.ts';
 import type { StageOutcome } from './pipeline.ts';
@@ -321,6 +330,19 @@ class WorkerStages implements Stages {
     }
   }
 
+  /** The bytes and their control id: other than the outcome's where another form of it may have been sent (G14). */
+  #sendable(
+    work: StageWork,
+    format: PayloadFormat,
+    outcome: Extract<StageOutcome, { kind: 'PROCESSED' }>,
+  ): { processed: Uint8Array | null; controlId: string } {
+    const { before, raw } = work.message;
+    const { processed, controlId } = outcome;
+    if (before === undefined || before === null) return { processed, controlId };
+    const now = identify(format, { payload: processed ?? raw, controlId }, before, work.claimId ?? '');
+    return { processed: now.payload, controlId: now.controlId };
+  }
+
   #rowOf(work: StageWork, outcome: StageOutcome): OutcomeRow {
     const { message } = work;
     const document = this.#deps.site.document(message.interfaceId, message.revision)?.document;
@@ -331,6 +353,7 @@ class WorkerStages implements Stages {
       destinationId: null,
       processed: null,
       deadLetter: null,
+      filterRule: null,
       keys: outcome.keys.map((key) => ({
         kind: key.kind,
         hash: this.#deps.hashKey(key.kind, key.value),
@@ -339,7 +362,7 @@ class WorkerStages implements Stages {
     };
     switch (outcome.kind) {
       case 'FILTERED':
-        return { ...row, status: 'FILTERED' };
+        return { ...row, status: 'FILTERED', filterRule: outcome.rule };
       case 'FAILED': {
         const { stage, faults } = outcome;
         const attempts = Math.max(1, work.failures);
@@ -347,7 +370,7 @@ class WorkerStages implements Stages {
       }
       case 'PROCESSED': {
         const destinationId = this.#deps.site.destination(outcome.destination)?.destinationId ?? null;
-        return { ...row, status: 'PROCESSED', destinationId, processed: outcome.processed };
+        return { ...row, status: 'PROCESSED', destinationId, ...this.#sendable(work, row.format, outcome) };
       }
     }
   }

@@ -31,7 +31,10 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
     ...cleared,
     phase,
     sinceAt: event.nowAt,
-    tries: touchesHead ? NO_TRIES : cleared.tries,
+    // A repaired head starts over, but a copy that may be at the destination stays one that may be there.
+    tries: touchesHead
+      ? { ...NO_TRIES, attempts: cleared.tries.attempts, maybeSent: cleared.tries.maybeSent }
+      : cleared.tries,
     released: released ? head : cleared.released,
     failedRun: released ? 0 : cleared.failedRun,
     failedRunCode: released ? null : cleared.failedRunCode,

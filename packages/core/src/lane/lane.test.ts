@@ -216,6 +216,11 @@ describe('failures', () => {
     expect(world.checkpoint).toBe(0);
     expect(world.rows.get(1)).toMatchObject({ status: 'FAILED', settled: false });
     expect(laneStateName(world.state)).toBe('HOLDING');
+    world.epochNo += 1;
+    world.open(false);
+    world.flow();
+    expect(world.checkpoint).toBe(0);
+    expect(laneStateName(world.state)).toBe('HOLDING');
   });
 });
 

@@ -69,6 +69,10 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
       effects: [{ kind: 'SETTLE', item: carried }],
     };
   }
+  // A hold before a number that failed stands until somebody releases it, whoever owns the lane.
+  if ((record.heldFor === 'PASS_LIMIT' || record.heldFor === 'ON_FAILURE') && outcome?.status === 'FAILED') {
+    return held(known, head, record.heldFor, outcome.code);
+  }
   if (record.heldFor === 'RESTORED') return held(known, head, 'RESTORED', null);
   if (outcome?.status === 'PROCESSED') {
     const granted = record.granted >= head;

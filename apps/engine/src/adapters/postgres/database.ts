@@ -77,7 +77,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     keepAlive: true,
     options: PLANNING,
   };
-  const pool = new pg.Pool({ ...connection, max: options.connectionsMax });
+  // Connections stay: a new one authenticates and plans every statement anew while messages wait for it.
+  const pool = new pg.Pool({ ...connection, max: options.connectionsMax, idleTimeoutMillis: 0 });
   const keyed = new pg.Pool({
     ...connection,
     options: `${PLANNING} ${KEYED_PLANNING}`,

@@ -26,6 +26,8 @@ export interface OutcomeRow {
   readonly format: PayloadFormat;
   /** null = the bytes that came in. */
   readonly processed: Uint8Array | null;
+  /** Name of the rule that wanted nothing of it; null unless FILTERED. */
+  readonly filterRule: string | null;
   readonly deadLetter: DeadLetterRow | null;
   readonly keys: readonly KeyRow[];
 }
@@ -58,24 +60,24 @@ export const WRITE_OUTCOMES: Statement = {
   text: `
 /* message_tracking_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey, dead_letter_pkey, message_key_pkey, stage_claim_pkey */
 WITH given AS MATERIALIZED (
-  SELECT g.message_id, g.status, g.destination_id, g.control_id, g.format,
+  SELECT g.message_id, g.status, g.destination_id, g.control_id, g.format, g.filter_rule,
          substring($8::bytea FROM g.start FOR g.length) AS processed
-    FROM unnest($1::uuid[], $2::message_status[], $3::uuid[], $4::text[], $5::payload_format[], $6::integer[], $7::integer[])
-         AS g(message_id, status, destination_id, control_id, format, start, length)
+    FROM unnest($1::uuid[], $2::message_status[], $3::uuid[], $4::text[], $5::payload_format[], $6::integer[], $7::integer[], $26::text[])
+         AS g(message_id, status, destination_id, control_id, format, start, length, filter_rule)
 ), changed AS (
   UPDATE message_tracking t
      SET status = g.status
     FROM given g
    WHERE t.message_id = g.message_id AND t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED')
-  RETURNING t.message_id, t.interface_id, t.sequence_no, g.destination_id, g.control_id, g.format, g.processed
+  RETURNING t.message_id, t.interface_id, t.sequence_no, g.destination_id, g.control_id, g.format, g.filter_rule, g.processed
 ), payload AS (
   UPDATE message_payload p
-     SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format
+     SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format, filter_rule = c.filter_rule
     FROM changed c
    WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[]) AND p.message_id BETWEEN $24 AND $25
 ), kept AS (
   UPDATE message_payload_kept p
-     SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format
+     SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format, filter_rule = c.filter_rule
     FROM changed c
    WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[])
 ), letter AS (
@@ -147,6 +149,7 @@ export async function writeOutcomes(
     // From and to: what decides which partitions are looked at.
     ordered[0]?.message.messageId,
     ordered.at(-1)?.message.messageId,
+    ordered.map((row) => row.filterRule),
   ]);
   return new Set(changed.map((row) => messageId(row.message_id)));
 }
@@ -195,6 +198,9 @@ export const TAKE_UP: Statement = {
 WITH open AS (
   SELECT t.message_id, t.interface_id, t.sequence_no, t.revision, t.received_at,
          coalesce(p.format, k.format) AS format, coalesce(p.raw, k.raw) AS raw,
+         -- It has been through the stages before, so it may have been sent (G14).
+         CASE WHEN coalesce(p.destination_id, k.destination_id) IS NOT NULL THEN coalesce(p.processed, k.processed, p.raw, k.raw) END AS sent,
+         coalesce(p.control_id, k.control_id) AS sent_control_id,
          sum(octet_length(coalesce(p.raw, k.raw))) OVER (ORDER BY t.message_id) - octet_length(coalesce(p.raw, k.raw)) AS before
     FROM message_tracking t
     LEFT JOIN message_payload p ON p.message_id = t.message_id AND p.message_id = ANY($1::uuid[])
@@ -207,7 +213,7 @@ WITH open AS (
   INSERT INTO stage_claim (claim_id, instance, message_ids)
   SELECT $2::uuid, $3, array_agg(message_id ORDER BY message_id) FROM taken WHERE NOT $5 HAVING count(*) > 0
 )
-SELECT message_id, interface_id, sequence_no, revision, format, raw, (extract(epoch FROM received_at) * 1000)::float8 AS received_at
+SELECT message_id, interface_id, sequence_no, revision, format, raw, sent, sent_control_id, (extract(epoch FROM received_at) * 1000)::float8 AS received_at
   FROM taken
  ORDER BY message_id`,
 };
@@ -219,6 +225,8 @@ interface TakeUpRow {
   readonly revision: number;
   readonly format: PayloadFormat;
   readonly raw: Buffer;
+  readonly sent: Buffer | null;
+  readonly sent_control_id: string | null;
   readonly received_at: number;
 }
 
@@ -251,6 +259,8 @@ function staged(rows: readonly TakeUpRow[]): StagedMessage[] {
     format: row.format,
     raw: row.raw,
     receivedAt: row.received_at,
+    before:
+      row.sent === null || row.sent_control_id === null ? null : { payload: row.sent, controlId: row.sent_control_id },
   }));
 }
 
