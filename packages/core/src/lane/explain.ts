@@ -88,7 +88,8 @@ const STAGE_WORDS: Record<MessageStatus, string> = {
   FILTERED: 'deliver',
 };
 
-const HOLD_WORDS: Record<HoldReason, string> = {
+/** Why a lane holds, in words that follow a colon. */
+export const HOLD_WORDS: Record<HoldReason, string> = {
   PASS_LIMIT: 'too many numbers in a row failed with one error',
   ON_FAILURE: 'this interface holds when a message fails',
   UNKNOWN_OUTCOME: 'it is not known whether it arrived',

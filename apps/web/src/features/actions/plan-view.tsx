@@ -1,5 +1,5 @@
 'use client';
-import type { ExclusionReason, PlanEffect } from '@inorder/core';
+import { type ExclusionReason, HOLD_WORDS, type PlanEffect } from '@inorder/core';
 import { Ban, CircleCheck, History, OctagonAlert, RotateCcw, SkipForward, TriangleAlert } from 'lucide-react';
 import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -161,7 +161,7 @@ function Details({ planned }: { planned: readonly PlannedCommand[] }) {
               <span className="font-mono text-ink">{code}</span> is settled up to{' '}
               <span className="tabular">{before.checkpoint.toLocaleString('en')}</span> of{' '}
               <span className="tabular">{before.highWater.toLocaleString('en')}</span>
-              {before.paused ? ', paused' : before.heldFor === null ? '' : `, holding (${before.heldFor})`}
+              {before.paused ? ', paused' : before.heldFor === null ? '' : `, holding: ${HOLD_WORDS[before.heldFor]}`}
             </li>
           ))}
         </ul>

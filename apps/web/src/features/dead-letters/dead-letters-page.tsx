@@ -17,12 +17,16 @@ import type { ActionCommand } from '../actions/action-words.ts';
 import { CauseList } from './cause-list.tsx';
 import { CausePanel } from './cause-panel.tsx';
 import { DeadLetterTable } from './dead-letter-table.tsx';
-import { DEAD_LETTER_STATES, useDeadLetterFilter } from './filter-params.ts';
+import { DEAD_LETTER_STATES, DEAD_LETTERS_PER_PAGE } from './filter-params.ts';
+import { useDeadLetterFilter } from './use-dead-letter-filter.ts';
 
 const REFRESH_MS = 5000;
 const STATE_LABELS = { open: 'Open', resolved: 'Dealt with', all: 'All' } as const;
 
 type User = Parameters<typeof may>[0];
+
+/** Causes and first page as the server has read them for the first paint. */
+type Initial = readonly [RouterOutputs['deadLetters']['group'], RouterOutputs['deadLetters']['list']];
 
 interface PendingAction {
   readonly commands: readonly ActionCommand[];
@@ -30,20 +34,28 @@ interface PendingAction {
 }
 
 /** Why messages died, which ones, and what to do about one, some or all of them. */
-export function DeadLettersPage({ user }: { user: User }) {
+export function DeadLettersPage({ user, initial }: { user: User; initial: Initial | undefined }) {
   const trpc = useTRPC();
   const client = useTRPCClient();
   const { params, set, filter, listFilter, filtered } = useDeadLetterFilter();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [action, setAction] = useState<PendingAction | null>(null);
+  // It belongs to the filter of the first paint only.
+  const [first] = useState({ key: JSON.stringify(listFilter), initial });
+  const given = first.key === JSON.stringify(listFilter) ? first.initial : undefined;
   const causes = useQuery(
-    trpc.deadLetters.group.queryOptions(filter, { refetchInterval: REFRESH_MS, placeholderData: keepPreviousData }),
+    trpc.deadLetters.group.queryOptions(filter, {
+      refetchInterval: REFRESH_MS,
+      placeholderData: keepPreviousData,
+      ...(given === undefined ? {} : { initialData: given[0] }),
+    }),
   );
   const list = useInfiniteQuery(
     trpc.deadLetters.list.infiniteQueryOptions(
-      { filter: listFilter, limit: 50 },
+      { filter: listFilter, limit: DEAD_LETTERS_PER_PAGE },
       {
         getNextPageParam: (page) => page.next,
+        ...(given === undefined ? {} : { initialData: { pages: [given[1]], pageParams: [null] } }),
         placeholderData: keepPreviousData,
         // Rows never move under a selection or a second page.
         refetchInterval: ({ state }) => (selected.size > 0 || (state.data?.pages.length ?? 0) > 1 ? false : REFRESH_MS),

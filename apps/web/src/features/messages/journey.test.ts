@@ -121,6 +121,16 @@ test('a waiting message says what it waits for', () => {
   expect(why(message({ status: 'RECEIVED', settledAt: null, checkpoint: 14 }))).toContain('in the stages for 4 s');
 });
 
+test('G8, G20: a message whose lane holds says why, and whether it is the one that is not known', () => {
+  const ready = { status: 'PROCESSED', settledAt: null } as const;
+  expect(why(message({ ...ready, checkpoint: 14, heldFor: 'UNKNOWN_OUTCOME' }))).toContain(
+    'nobody knows whether it arrived',
+  );
+  expect(why(message({ ...ready, checkpoint: 13, heldFor: 'PASS_LIMIT' }))).toContain(
+    'too many numbers in a row failed with one error',
+  );
+});
+
 test('a skip names who and why', () => {
   const command = {
     commandId: '1',

@@ -1,5 +1,5 @@
 /** The way of one message through the stages, and the sentence why it is where it is. Pure; read by page and test. */
-import { durationText, type MessageStatus } from '@inorder/core';
+import { durationText, HOLD_REASONS, HOLD_WORDS, type MessageStatus } from '@inorder/core';
 import type { RouterOutputs } from '../../trpc/outputs.ts';
 import { causeOf } from '../dead-letters/cause.ts';
 
@@ -138,11 +138,18 @@ function skippedBy(message: Message): string {
 
 function waiting(message: Message): Why {
   if (message.paused) return { tone: 'hold', text: `It is ready; its lane is paused. ${turn(message)}` };
-  if (message.heldFor !== null)
-    return { tone: 'hold', text: `It is ready; its lane holds (${message.heldFor}). ${turn(message)}` };
+  const isHead = message.sequenceNo === message.checkpoint + 1;
+  if (message.heldFor === 'UNKNOWN_OUTCOME' && isHead) {
+    return {
+      tone: 'hold',
+      text: 'It was sent and nobody knows whether it arrived. The lane holds until someone has asked the laboratory and says so here.',
+    };
+  }
+  if (message.heldFor !== null) {
+    return { tone: 'hold', text: `It is ready; its lane holds: ${holdWords(message.heldFor)}. ${turn(message)}` };
+  }
   const last = message.attempts.at(-1);
-  if (message.sequenceNo !== message.checkpoint + 1)
-    return { tone: 'info', text: `It is ready and waits for its turn. ${turn(message)}` };
+  if (!isHead) return { tone: 'info', text: `It is ready and waits for its turn. ${turn(message)}` };
   if (last?.outcome === 'UNKNOWN')
     return {
       tone: 'warn',
@@ -159,6 +166,11 @@ function waiting(message: Message): Why {
       text: `${message.destination ?? 'The destination'} cannot be used; it waits, and no try is used up.`,
     };
   return { tone: 'info', text: 'It is the next to go and is on its way.' };
+}
+
+function holdWords(heldFor: string): string {
+  const reason = HOLD_REASONS.find((each) => each === heldFor);
+  return reason === undefined ? heldFor : HOLD_WORDS[reason];
 }
 
 /** Where in the line it stands. */

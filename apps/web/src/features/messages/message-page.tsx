@@ -1,4 +1,5 @@
 'use client';
+import { UNKNOWN_RESOLUTIONS, type UnknownResolution } from '@inorder/core';
 import { may } from '@inorder/shared';
 import { useQuery } from '@tanstack/react-query';
 import { RotateCcw, SkipForward } from 'lucide-react';
@@ -15,6 +16,7 @@ import { EmptyState, ErrorState } from '../../ui/state.tsx';
 import { ClockTime, RelativeTime } from '../../ui/time.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { ActionDialog, actionCommand } from '../actions/action-dialog.tsx';
+import type { ActionCommand } from '../actions/action-words.ts';
 import { AttemptsTable } from './attempts-table.tsx';
 import { DeadLetterPanel } from './dead-letter-panel.tsx';
 import { type Attempt, journeyOf, type Message, whyHere } from './journey.ts';
@@ -25,14 +27,28 @@ import { PayloadPanel } from './payload-panel.tsx';
 type User = Parameters<typeof may>[0] & { readonly email: string };
 
 /** One message: where it is and why, what was wrong, every send, its order's other messages, and what it says. */
-export function MessagePage({ code, sequenceNo, user }: { code: string; sequenceNo: number; user: User }) {
+export function MessagePage({
+  code,
+  sequenceNo,
+  user,
+  initial,
+}: {
+  code: string;
+  sequenceNo: number;
+  user: User;
+  /** As the server has read it for the first paint. */
+  initial: Message | undefined;
+}) {
   const trpc = useTRPC();
   const name = `${code}:${sequenceNo}`;
   const query = useQuery(
     trpc.messages.get.queryOptions(
       { code, sequenceNo },
       // What has not ended is looked at again; a settled message changes only when somebody acts.
-      { refetchInterval: ({ state }) => (state.data !== undefined && isOpen(state.data) ? 1000 : 15_000) },
+      {
+        ...(initial === undefined ? {} : { initialData: initial }),
+        refetchInterval: ({ state }) => (state.data !== undefined && isOpen(state.data) ? 1000 : 15_000),
+      },
     ),
   );
   const message = query.data;
@@ -140,14 +156,20 @@ function Missing({
   );
 }
 
+const RESOLUTION_BUTTONS: Record<UnknownResolution, string> = {
+  ARRIVED: 'It arrived',
+  SEND_AGAIN: 'Send again',
+  DEAD_LETTER: 'Give it up',
+};
+
 function Actions({ message, user }: { message: Message; user: User }) {
-  const [kind, setKind] = useState<'REPLAY' | 'SKIP' | null>(null);
-  const [open, setOpen] = useState(false);
+  const [command, setCommand] = useState<ActionCommand | null>(null);
   const { interfaceCode, sequenceNo } = message;
-  const ask = (next: 'REPLAY' | 'SKIP') => {
-    setKind(next);
-    setOpen(true);
-  };
+  const ask = (kind: 'REPLAY' | 'SKIP') =>
+    setCommand(actionCommand({ kind, interfaceCode, fromSequenceNo: sequenceNo, toSequenceNo: sequenceNo }));
+  const resolve = (resolution: UnknownResolution) =>
+    setCommand(actionCommand({ kind: 'RESOLVE_UNKNOWN', interfaceCode, resolution }));
+  const unknown = message.heldFor === 'UNKNOWN_OUTCOME' && sequenceNo === message.checkpoint + 1;
   const mayReplay = may(user, 'lane.replayOne');
   const maySkip = may(user, 'lane.act');
   const passed = sequenceNo <= message.checkpoint;
@@ -177,12 +199,23 @@ function Actions({ message, user }: { message: Message; user: User }) {
       >
         <RotateCcw aria-hidden /> Replay
       </Button>
-      {kind !== null && (
+      {unknown &&
+        UNKNOWN_RESOLUTIONS.map((resolution) => (
+          <Button
+            key={resolution}
+            disabled={!maySkip}
+            title={maySkip ? undefined : 'Needs the right lane.act'}
+            onClick={() => resolve(resolution)}
+          >
+            {RESOLUTION_BUTTONS[resolution]}
+          </Button>
+        ))}
+      {command !== null && (
         <ActionDialog
-          key={kind}
-          open={open}
-          onOpenChange={setOpen}
-          commands={[actionCommand({ kind, interfaceCode, fromSequenceNo: sequenceNo, toSequenceNo: sequenceNo })]}
+          key={JSON.stringify(command)}
+          open
+          onOpenChange={(open) => !open && setCommand(null)}
+          commands={[command]}
         />
       )}
     </>
@@ -194,8 +227,10 @@ function Where({ message }: { message: Message }) {
   const why = whyHere(message, now);
   return (
     <section aria-label="Where it is" className="overflow-hidden rounded-lg border bg-surface">
-      <p className={cn('px-4 py-2.5', TONE_SOFT[why.tone])} suppressHydrationWarning>
-        <span className="text-ink">{why.text}</span>
+      <p className={cn('px-4 py-2.5', TONE_SOFT[why.tone])}>
+        <span className="text-ink" suppressHydrationWarning>
+          {why.text}
+        </span>
       </p>
       <div className="p-4">
         <JourneyView steps={journeyOf(message)} />

@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { notFound } from 'next/navigation';
 import { MessagePage } from '../../../../features/messages/message-page.tsx';
 import { requireUser } from '../../../../server/auth/require-user.ts';
+import { serverCaller } from '../../../../server/trpc/caller.ts';
 
 type Props = PageProps<'/messages/[code]/[seq]'>;
 
@@ -14,5 +15,16 @@ export default async function Message({ params }: Props) {
   const { code, seq } = await params;
   if (!/^[A-Z0-9][A-Z0-9-]{1,31}$/.test(code) || !/^[1-9]\d{0,14}$/.test(seq)) notFound();
   const { role, phiReveal, email } = await requireUser(`/messages/${code}/${seq}`);
-  return <MessagePage key={`${code}:${seq}`} code={code} sequenceNo={Number(seq)} user={{ role, phiReveal, email }} />;
+  const sequenceNo = Number(seq);
+  // The page asks again itself; a failure here is shown by it, in its place.
+  const initial = await (await serverCaller()).messages.get({ code, sequenceNo }).catch(() => undefined);
+  return (
+    <MessagePage
+      key={`${code}:${seq}`}
+      code={code}
+      sequenceNo={sequenceNo}
+      user={{ role, phiReveal, email }}
+      initial={initial}
+    />
+  );
 }
