@@ -13,7 +13,7 @@ export const metadata: Metadata = { title: 'Lanes' };
 const FIRST_ROWS = 50;
 
 export default async function LagPage({ searchParams }: PageProps<'/lag'>) {
-  await requireUser('/lag');
+  await requireUser('/lag', await searchParams);
   const params = await loadBoardParams(searchParams);
   const feed = await laneFeed();
   const all = feed.snapshot(Date.now());

@@ -110,6 +110,7 @@ export function BoardTable(props: BoardTableProps) {
         </div>
       </div>
       {/* biome-ignore lint/a11y/useSemanticElements: as the table */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: Enter on a link is a click of it */}
       <div
         role="rowgroup"
         ref={body}

@@ -13,9 +13,9 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: (await params).code.slice(0, 32) };
 }
 
-export default async function Interface({ params }: Props) {
+export default async function Interface({ params, searchParams }: Props) {
   const { code } = await params;
-  const user = await requireUser(`/interfaces/${code}`);
+  const user = await requireUser(`/interfaces/${code}`, await searchParams);
   if (!isCode(code)) notFound();
   const caller = await serverCaller();
   const facts = await caller.lanes.read({ code }).catch((error: unknown) => {
