@@ -115,7 +115,11 @@ SELECT i.interface_id, i.code, c.last_delivered_sequence AS checkpoint, s.last_s
 const MAYBE_DELIVERED = `
 t.status <> 'DELIVERED' AND (coalesce(d.maybe_delivered, false) OR EXISTS (
   SELECT 1 FROM delivery_attempt a
-   WHERE a.interface_id = t.interface_id AND a.sequence_no = t.sequence_no AND a.outcome IN ('SENT', 'UNKNOWN')))`;
+   WHERE a.interface_id = t.interface_id AND a.sequence_no = t.sequence_no AND a.outcome IN ('SENT', 'UNKNOWN'))
+  -- A crash between send and settlement leaves no attempt, but the grant.
+  OR (t.status = 'PROCESSED' AND EXISTS (
+    SELECT 1 FROM message_delivery_checkpoint g
+     WHERE g.interface_id = t.interface_id AND g.last_delivered_sequence + 1 = t.sequence_no AND g.granted_sequence >= t.sequence_no)))`;
 
 /**
  * The numbers of a range. One message may hold several orders: what is to be sent again counts as what creates rather

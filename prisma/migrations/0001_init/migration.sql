@@ -493,6 +493,9 @@ CREATE TABLE "sign_in_link" (
 );
 
 -- CreateIndex
+CREATE INDEX "ingest_key_received_at_idx" ON "ingest_key" USING BRIN ("received_at");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "interface_code_key" ON "interface"("code");
 
 -- CreateIndex

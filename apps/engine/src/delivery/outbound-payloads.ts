@@ -16,7 +16,7 @@ export class OutboundPayloads {
     { resolve: (payload: Uint8Array | undefined) => void; reject: (cause: unknown) => void }[]
   >();
   private reading = false;
-  /** Messages whose bytes had to be read; the measure of docs/ARCHITECTURE counts them. */
+  /** Messages whose bytes had to be read; the measure of ARCHITECTURE.md counts them. */
   reads = 0;
 
   constructor(options: OutboundPayloadsOptions) {

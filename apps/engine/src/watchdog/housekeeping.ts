@@ -1,14 +1,21 @@
-/** What the watchdog does now and then: partitions ahead, dead claims, the invariant check (G5). */
+/** What the watchdog does now and then: partitions ahead, dead claims, old dedupe keys (G2), the invariant check (G5). */
 import type { Clock, InterfaceId } from '@inorder/core';
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
-import { dropDeadClaims, ensurePartitions, readBrokenLanes } from '../adapters/postgres/watchdog-queries.ts';
+import {
+  dropDeadClaims,
+  dropOldIngestKeys,
+  ensurePartitions,
+  readBrokenLanes,
+} from '../adapters/postgres/watchdog-queries.ts';
 import type { Incidents } from '../delivery/incidents.ts';
 import type { Lanes } from '../delivery/lanes.ts';
 import type { DeliverySettings } from '../delivery/settings.ts';
 
 const INTERVAL_MS = 60_000;
 const DAYS_AHEAD = 8;
+/** Dedupe keys forgotten in one statement, so that none of them takes long. */
+const KEYS_PER_BATCH = 5000;
 /** Lanes and numbers below each checkpoint that one check looks at. */
 const LANES_MAX = 200;
 const NUMBERS_MAX = 200;
@@ -61,6 +68,10 @@ export class Housekeeping {
     if (strays > 0)
       incidents.open('PAYLOAD_DEFAULT_PARTITION', 'ENGINE', 'message_payload', 'payloads are in the default partition');
     await dropDeadClaims(database, settings.stageStuckMs, settings.leaseMs);
+    while (
+      !this.stopped &&
+      (await dropOldIngestKeys(database, settings.dedupeDays, KEYS_PER_BATCH)) === KEYS_PER_BATCH
+    );
     const ids = [...this.moved];
     this.moved.clear();
     for (const broken of await readBrokenLanes(database, ids, NUMBERS_MAX)) {

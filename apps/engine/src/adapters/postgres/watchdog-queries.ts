@@ -90,3 +90,17 @@ export async function readBrokenLanes(
     return [];
   });
 }
+
+/** Index: ingest_key_received_at_idx (BRIN: rows come in the order of time). */
+const DROP_OLD_KEYS: Statement = {
+  name: 'drop_old_ingest_keys',
+  text: `
+DELETE FROM ingest_key
+ WHERE ctid = ANY (ARRAY(SELECT ctid FROM ingest_key WHERE received_at < now() - $1 * interval '1 day' LIMIT $2))
+RETURNING 1 AS gone`,
+};
+
+/** Forgets what is older than `dedupeDays` (G2), a small batch at a time. @returns how many went. */
+export async function dropOldIngestKeys(queries: Queries, dedupeDays: number, batch: number): Promise<number> {
+  return (await queries.query(DROP_OLD_KEYS, [dedupeDays, batch])).length;
+}
