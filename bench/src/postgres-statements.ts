@@ -1,4 +1,4 @@
-/** Reads `pg_stat_statements`: who ran what, how often. */
+/** Reads what Postgres counts: who ran what, how often, over how many connections. */
 import type pg from 'pg';
 import type { Calls } from './statements.ts';
 
@@ -15,4 +15,13 @@ export async function readCalls(pool: pg.Pool, database: string, role: string): 
     [database, role],
   );
   return new Map(rows.map((row) => [row.query, { calls: Number(row.calls), totalMs: row.total_ms }]));
+}
+
+/** Connections made to a database since the server started. */
+export async function readSessions(pool: pg.Pool, database: string): Promise<number> {
+  const { rows } = await pool.query<{ n: number }>(
+    'SELECT sessions::float8 AS n FROM pg_stat_database WHERE datname = $1',
+    [database],
+  );
+  return rows[0]?.n ?? 0;
 }

@@ -23,7 +23,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { type CommitProbe, startCommitProbe } from './commit-probe.ts';
 import { Journeys } from './journeys.ts';
-import { readCalls } from './postgres-statements.ts';
+import { readCalls, readSessions } from './postgres-statements.ts';
 import { benchSite } from './site.ts';
 import type { Calls } from './statements.ts';
 import { processUsage, serverUsage, type Usage } from './usage.ts';
@@ -49,6 +49,8 @@ export interface Rig {
   watchdogChecks(): Promise<number>;
   /** Commits beside the engine's, to show what one costs. */
   probeCommits(): CommitProbe;
+  /** Connections to the engine's database so far, its own and ours. */
+  sessions(): Promise<number>;
   /** The engine's statements so far. */
   calls(): Promise<Calls>;
   /** Dead letters by error code. */
@@ -136,6 +138,7 @@ async function assemble(options: RigOptions, closers: Closer[], stop: () => Prom
     engineStartMs,
     watchdogChecks: () => watchdogChecks(engine),
     probeCommits: () => startCommitProbe(pool),
+    sessions: () => readSessions(observer, DATABASE),
     calls: () => readCalls(observer, DATABASE, ENGINE_ROLE),
     deadLetters: () => countDeadLetters(pool),
     settled: (withinMs) => isSettled(sender, pool, withinMs),
@@ -158,11 +161,12 @@ async function openDatabase(postgres: EmbeddedPostgres): Promise<{ pool: pg.Pool
   } finally {
     await admin.end();
   }
+  // One connection that stays, so that new sessions are the engine's.
   const own = (database: string): pg.Pool => {
     const as = new URL(withDatabase(postgres.url, database));
     as.username = OWN_ROLE;
     as.password = password;
-    const pool = new pg.Pool({ connectionString: as.toString(), max: 2 });
+    const pool = new pg.Pool({ connectionString: as.toString(), max: 1, idleTimeoutMillis: 0 });
     pool.on('error', () => undefined); // Postgres may go before us; nobody waits for an answer then.
     return pool;
   };

@@ -40,6 +40,8 @@ interface SteadyReport {
   readonly deadLetters: Readonly<Record<string, number>>;
   readonly journeys: JourneyReport;
   readonly statements: StatementReport;
+  /** The engine opened to Postgres, measured while messages flowed. */
+  readonly connections: number;
   /** One commit on this disk, meanwhile. */
   readonly commits: Summary;
   readonly usage: UsageReport;
@@ -60,7 +62,7 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
   await spell(warmupSeconds);
   const ownLoop = watchOwnLoop();
   const probe = rig.probeCommits();
-  const checksBefore = await rig.watchdogChecks();
+  const [checksBefore, sessionsBefore] = [await rig.watchdogChecks(), await rig.sessions()];
   const [callsBefore, usageBefore, beganMs] = [await rig.calls(), rig.usage(), performance.now()];
   rig.journeys.begin(preciseNow());
   await spell(minutes * 60);
@@ -70,6 +72,7 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
   const load = { seconds, calls: callsBetween(callsBefore, await rig.calls()) };
   const usage = usageBetween(usageBefore, rig.usage());
   const checks = (await rig.watchdogChecks()) - checksBefore;
+  const connections = (await rig.sessions()) - sessionsBefore;
   const { delivered } = rig.journeys;
   return {
     parameters,
@@ -81,6 +84,7 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
     deadLetters: await rig.deadLetters(),
     journeys: rig.journeys.report(),
     statements: reportStatements(idle, load, delivered, checks),
+    connections,
     commits: await probe.stop(),
     usage,
     ownLoop: ownLoop(),
@@ -106,6 +110,7 @@ function text(report: SteadyReport): string {
     '',
     `the engine served after ${Math.round(report.engineStartMs)} ms`,
     ...usageLines(report.usage, report.seconds),
+    `connections to Postgres opened meanwhile: ${report.connections}`,
     `this process was late at its own timers by ${report.ownLoop.p99Ms.toFixed(1)} ms (p99), ${report.ownLoop.maxMs.toFixed(1)} ms (max)`,
     machineLine(report.machine),
   ];
