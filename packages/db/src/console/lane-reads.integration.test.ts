@@ -8,7 +8,7 @@ const LANE = interfaceId('00000000-0000-7000-8000-000000000001');
 const IDLE = interfaceId('00000000-0000-7000-8000-000000000002');
 let db: TestDatabase;
 
-/** Twelve numbers: 1–5 settled (3 a dead letter, replayed late), 6 the head in enrich, 7 ready, 8 dead, 9–12 ready. */
+/** Twelve numbers: 1–5 settled (3 a dead letter, replayed late), 6 the head in enrich, 7 ready, 8 dead, 9 filtered, 10–12 ready. */
 beforeAll(async () => {
   db = await testDatabase();
   const run = (sql: string, values: unknown[] = []) => db.pool.query(sql, values);
@@ -34,7 +34,7 @@ beforeAll(async () => {
     VALUES (gen_random_uuid(), 'LIS-1', '{"kind":"MLLP","host":"lis.example.org","port":6661}', now())`);
   await run(
     `INSERT INTO message_tracking (message_id, interface_id, sequence_no, status, revision, received_at)
-    SELECT gen_random_uuid(), $1, n, (CASE WHEN n IN (3, 8) THEN 'FAILED' WHEN n <= 5 THEN 'DELIVERED' WHEN n = 6 THEN 'VALIDATED'
+    SELECT gen_random_uuid(), $1, n, (CASE WHEN n IN (3, 8) THEN 'FAILED' WHEN n <= 5 THEN 'DELIVERED' WHEN n = 6 THEN 'VALIDATED' WHEN n = 9 THEN 'FILTERED'
       ELSE 'PROCESSED' END)::message_status, 2, '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 s'
       FROM generate_series(1, 12) n`,
     [LANE],
@@ -42,6 +42,8 @@ beforeAll(async () => {
   await run(`INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, detail, attempts, resolved_at)
     SELECT message_id, interface_id, sequence_no, 'ENRICH', 'ENRICH_CODE_UNKNOWN', 's', 'd', 1,
            CASE WHEN sequence_no = 3 THEN now() END FROM message_tracking WHERE status = 'FAILED'`);
+  await run(`INSERT INTO message_payload (message_id, format, raw, filter_rule)
+    SELECT message_id, 'HL7V2', '', 'no tests' FROM message_tracking WHERE status = 'FILTERED'`);
   await run(`INSERT INTO replay (replay_id, command_id, interface_id, sequence_no, message_id, state, actor, reason)
     SELECT gen_random_uuid(), gen_random_uuid(), interface_id, sequence_no, message_id, 'DELIVERED', 'ada', 'fixed'
       FROM message_tracking WHERE sequence_no = 3`);
@@ -93,7 +95,8 @@ test('the runs cover every number once, in order', async () => {
     { status: 'VALIDATED', from: 6, to: 6 },
     { status: 'PROCESSED', from: 7, to: 7 },
     { status: 'FAILED', from: 8, to: 8 },
-    { status: 'PROCESSED', from: 9, to: 12 },
+    { status: 'FILTERED', from: 9, to: 9 },
+    { status: 'PROCESSED', from: 10, to: 12 },
   ]);
 });
 
@@ -102,6 +105,7 @@ test('a hole has its reason: who has it, or what it died of', async () => {
   expect(holes).toMatchObject([
     { sequenceNo: 6, status: 'VALIDATED', claimedBy: 'engine-1', errorCode: null },
     { sequenceNo: 8, status: 'FAILED', claimedBy: null, errorCode: 'ENRICH_CODE_UNKNOWN', diedIn: 'ENRICH' },
+    { sequenceNo: 9, status: 'FILTERED', filterRule: 'no tests' },
   ]);
   expect((await readNumbers(db.pool, LANE, 3, 4)).map((number) => number.replayState)).toEqual(['DELIVERED', null]);
 });

@@ -112,6 +112,8 @@ export interface RibbonNumber {
   readonly diedIn: string | null;
   /** Of its newest replay, where it was replayed late. */
   readonly replayState: string | null;
+  /** Name of the rule that filtered it; null for any other status, and once its payload is gone. */
+  readonly filterRule: string | null;
   /** The engine instance that has it in a stage, and since when. */
   readonly claimedBy: string | null;
   readonly claimedAt: Date | null;
@@ -121,7 +123,7 @@ export interface RibbonNumber {
 export const RIBBON_NUMBERS_MAX = 500;
 
 const NUMBER_COLUMNS = `
-t.sequence_no, t.status, t.received_at, t.settled_at, d.error_code, d.stage, p.state AS replay_state, k.instance, k.claimed_at`;
+t.sequence_no, t.status, t.received_at, t.settled_at, d.error_code, d.stage, p.state AS replay_state, k.instance, k.claimed_at, f.filter_rule`;
 
 const NUMBER_TABLES = `
   FROM message_tracking t
@@ -133,7 +135,13 @@ const NUMBER_TABLES = `
                       ORDER BY requested_at DESC LIMIT 1) p ON true
   LEFT JOIN LATERAL (SELECT instance, claimed_at FROM stage_claim
                       WHERE t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED') AND t.message_id = ANY (message_ids)
-                      LIMIT 1) k ON true`;
+                      LIMIT 1) k ON true
+  LEFT JOIN LATERAL (SELECT filter_rule FROM message_payload
+                      WHERE t.status = 'FILTERED' AND message_id = t.message_id
+                      UNION ALL
+                     SELECT filter_rule FROM message_payload_kept
+                      WHERE t.status = 'FILTERED' AND message_id = t.message_id
+                      LIMIT 1) f ON true`;
 
 const NUMBERS = `
 SELECT ${NUMBER_COLUMNS} ${NUMBER_TABLES}
@@ -151,6 +159,7 @@ interface NumberRow {
   readonly replay_state: string | null;
   readonly instance: string | null;
   readonly claimed_at: Date | null;
+  readonly filter_rule: string | null;
 }
 
 function ribbonNumber(row: NumberRow): RibbonNumber {
@@ -162,6 +171,7 @@ function ribbonNumber(row: NumberRow): RibbonNumber {
     errorCode: row.error_code,
     diedIn: row.stage,
     replayState: row.replay_state,
+    filterRule: row.filter_rule,
     claimedBy: row.instance,
     claimedAt: row.claimed_at,
   };

@@ -22,6 +22,7 @@ function facts(sequenceNo: number, more: Partial<NumberFacts> = {}): NumberFacts
     errorCode: null,
     diedIn: null,
     replayState: null,
+    filterRule: null,
     claimedBy: null,
     claimedAt: null,
     ...more,
@@ -93,6 +94,11 @@ test('a dead letter names where, what and what follows; a code of another versio
     'in enrich: The code table does not know this code (ENRICH_CODE_UNKNOWN); the lane will pass it; replay delivered',
   );
   expect(reason('ENRICH_OF_TOMORROW', 30)).toBe('in enrich: ENRICH_OF_TOMORROW (ENRICH_OF_TOMORROW); replay delivered');
+});
+
+test('a filtered number names the rule', () => {
+  const [cell] = ribbonCells(line, 30, 30, [facts(30, { status: 'FILTERED', filterRule: 'no test orders' })]);
+  expect(cell && numberReason(cell, line, NOW)).toBe('by the rule “no test orders”');
 });
 
 test('squeezed, one number among thousands is still marked, and the slots are filled without overlap', () => {

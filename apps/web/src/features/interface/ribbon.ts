@@ -42,6 +42,7 @@ export interface NumberFacts {
   readonly errorCode: string | null;
   readonly diedIn: string | null;
   readonly replayState: string | null;
+  readonly filterRule: string | null;
   readonly claimedBy: string | null;
   readonly claimedAt: Date | null;
 }
@@ -203,7 +204,7 @@ function kindReason({ kind, facts, sequenceNo }: RibbonCell, line: Line, nowAt: 
     case 'DELIVERED':
       return '';
     case 'FILTERED':
-      return 'a rule of its revision wanted nothing of it';
+      return facts?.filterRule == null ? 'a rule wanted nothing of it' : `by the rule “${facts.filterRule}”`;
     case 'SKIPPED':
       return 'by an operator';
     case 'FAILED':
