@@ -2,7 +2,12 @@ import { ManualClock } from '@inorder/testkit/manual-clock';
 import { expect, test } from 'vitest';
 import { Breaker } from './breaker.ts';
 
-function world(): { clock: ManualClock; breaker: Breaker<string>; woken: string[]; told: string[] } {
+function world(unwilling: ReadonlySet<string> = new Set()): {
+  clock: ManualClock;
+  breaker: Breaker<string>;
+  woken: string[];
+  told: string[];
+} {
   const clock = new ManualClock();
   const woken: string[] = [];
   const told: string[] = [];
@@ -10,7 +15,10 @@ function world(): { clock: ManualClock; breaker: Breaker<string>; woken: string[
     clock,
     probeMs: 500,
     probeMsMax: 15_000,
-    wake: (lane) => woken.push(lane),
+    wake: (lane) => {
+      woken.push(lane);
+      return !unwilling.has(lane);
+    },
     onOpen: (code) => told.push(`open ${code}`),
     onClose: () => told.push('close'),
   });
@@ -73,4 +81,29 @@ test('G7: failures that come together open it once and do not lengthen the wait'
   breaker.wait('a');
   clock.advance(500);
   expect(woken).toEqual(['a']);
+});
+
+test('G7: a lane that does not want to try any more leaves its turn to the next at once', () => {
+  const { clock, breaker, woken } = world(new Set(['paused']));
+  breaker.failed('MLLP_CONNECT', 'refused');
+  for (const lane of ['paused', 'b']) breaker.wait(lane);
+  clock.advance(500);
+  expect(woken).toEqual(['paused', 'b']);
+  expect(breaker.blocks('paused')).not.toBeNull();
+  expect(breaker.blocks('b')).toBeNull();
+});
+
+test('G8: a probe that nobody answers is followed by another, later each time', () => {
+  const { clock, breaker, woken } = world();
+  breaker.failed('MLLP_ACK_TIMEOUT', 'no answer');
+  breaker.wait('a');
+  clock.advance(500);
+  breaker.unanswered('a', 'MLLP_ACK_TIMEOUT', 'no answer');
+  breaker.wait('a');
+  clock.advance(999);
+  expect(woken).toEqual(['a']);
+  clock.advance(1);
+  expect(woken).toEqual(['a', 'a']);
+  breaker.unanswered('b', 'MLLP_ACK_TIMEOUT', 'no answer to one that is not the probe');
+  expect(breaker.blocks('a')).toBeNull();
 });

@@ -3,7 +3,9 @@
  * 500 ms, doubling to 15 s. Any answer closes it, and everybody who waits goes on.
  *
  *   CLOSED ──endpoint failure──▶ OPEN ──time──▶ PROBING (one lane) ──answer──▶ CLOSED
- *                                 ▲                    └──endpoint failure──┘
+ *                                 ▲                    └──no answer──┘
+ *
+ * **Invariant:** a lane is the probe only while it has a send under way here: whoever cannot try passes its turn on.
  */
 import type { Clock, ErrorCode } from '@inorder/core';
 
@@ -11,8 +13,8 @@ export interface BreakerOptions<Waiter> {
   readonly clock: Clock;
   readonly probeMs: number;
   readonly probeMsMax: number;
-  /** Lets a waiter try. */
-  readonly wake: (waiter: Waiter) => void;
+  /** Lets a waiter try. False: it does not want to any more (paused, passed, gone), and the next one may. */
+  readonly wake: (waiter: Waiter) => boolean;
   readonly onOpen: (code: ErrorCode, detail: string) => void;
   readonly onClose: () => void;
 }
@@ -46,6 +48,11 @@ export class Breaker<Waiter> {
       this.probe = null;
       this.arm();
     }
+  }
+
+  /** The waiter's send ended and the endpoint said nothing: as a probe it failed, whatever kind of silence it was. */
+  unanswered(waiter: Waiter, code: ErrorCode, detail: string): void {
+    if (this.probe === waiter) this.failed(code, detail);
   }
 
   /** The endpoint failed. Returns when somebody may try again. */
@@ -92,15 +99,15 @@ export class Breaker<Waiter> {
   }
 
   private letOneTry(): void {
-    const [first] = this.waiters;
-    if (first === undefined || this.open === null) {
-      // Nobody waits: the next lane that comes is the probe.
-      this.open = null;
-      this.options.onClose();
-      return;
+    for (const first of this.waiters) {
+      this.waiters.delete(first);
+      this.probe = first;
+      if (this.options.wake(first) || this.open === null) return;
+      this.probe = null;
     }
-    this.waiters.delete(first);
-    this.probe = first;
-    this.options.wake(first);
+    if (this.open === null) return;
+    // Nobody waits: the next lane that comes is the probe.
+    this.open = null;
+    this.options.onClose();
   }
 }

@@ -102,7 +102,11 @@ class Assembled implements Delivery {
       incidents,
       find: (id) => site.destination(id),
       open: (document) => openDestination(document, clock, logger),
-      wake: (lane) => lane.tell({ kind: 'ENDPOINT_TRY', nowAt: clock.wallMs() }),
+      wake: (lane, id) => {
+        lane.tell({ kind: 'ENDPOINT_TRY', nowAt: clock.wallMs() });
+        const { phase } = lane.state;
+        return !lane.isDead && phase.name === 'SENDING' && phase.send.order.destinationId === id;
+      },
     });
     this.lanes = new Lanes({
       clock,

@@ -22,7 +22,8 @@ export interface DestinationsOptions<Waiter> {
   /** undefined = not configured (any more). */
   readonly find: (id: DestinationId) => DestinationConfig | undefined;
   readonly open: (document: DestinationDocument) => MeasuredDestination;
-  readonly wake: (waiter: Waiter) => void;
+  /** Lets a waiter try; false where it has nothing to send to this destination now. */
+  readonly wake: (waiter: Waiter, id: DestinationId) => boolean;
 }
 
 export class Destinations<Waiter> {
@@ -72,7 +73,7 @@ export class Endpoint<Waiter> {
       clock: options.clock,
       probeMs: options.settings.breakerProbeMs,
       probeMsMax: options.settings.breakerProbeMsMax,
-      wake: options.wake,
+      wake: (waiter) => options.wake(waiter, id),
       onOpen: (code, detail) => options.incidents.open('ENDPOINT_DOWN', 'DESTINATION', this.name, `${code}: ${detail}`),
       onClose: () => options.incidents.close('ENDPOINT_DOWN', 'DESTINATION', this.name),
     });
@@ -82,8 +83,9 @@ export class Endpoint<Waiter> {
     return this.options.find(this.id)?.name ?? this.id;
   }
 
-  /** Sends once and keeps the books. Never rejects. */
+  /** Sends once for a lane and keeps the books. Never rejects. */
   async deliver(
+    waiter: Waiter,
     request: DeliveryRequest,
     signal: AbortSignal,
   ): Promise<{ readonly result: DeliveryResult; readonly retryAt: number }> {
@@ -91,10 +93,14 @@ export class Endpoint<Waiter> {
     if (connector === undefined) {
       const detail = `destination ${this.name} is not configured`;
       const result = { ok: false, code: 'ROUTE_DESTINATION_MISSING', detail, ackCode: null, response: null } as const;
+      this.breaker.leave(waiter);
       return { result, retryAt: this.options.clock.wallMs() };
     }
     const result = await connector.deliver(request, signal);
-    return { result, retryAt: this.keepBooks(request.messageId, result, signal.aborted) };
+    const retryAt = this.keepBooks(request.messageId, result, signal.aborted);
+    if (signal.aborted) this.breaker.leave(waiter);
+    else if (!result.ok) this.breaker.unanswered(waiter, result.code, result.detail);
+    return { result, retryAt };
   }
 
   /** When it last answered a message other than this one. */

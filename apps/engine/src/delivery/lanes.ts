@@ -203,8 +203,11 @@ export class Lanes implements LaneInbox {
     const { clock, settings, destinations } = this.options;
     const endpoint = destinations.get(send.order.destinationId);
     const payload = this.options.payloads.peek(send.order.messageId) ?? (await this.loadPayload(lane, send));
-    if (payload === undefined || !isStill(lane, send)) return;
-    if (!lane.hold.maySend(clock.monotonicMs(), settings.leaseSendMarginMs)) return this.blockedByLease(lane);
+    if (payload === undefined || !isStill(lane, send)) return endpoint.breaker.leave(lane);
+    if (!lane.hold.maySend(clock.monotonicMs(), settings.leaseSendMarginMs)) {
+      endpoint.breaker.leave(lane);
+      return this.blockedByLease(lane);
+    }
     const blocked = endpoint.breaker.blocks(lane);
     if (blocked !== null) {
       endpoint.breaker.wait(lane);
@@ -223,7 +226,7 @@ export class Lanes implements LaneInbox {
       format: send.order.format,
       payload,
     };
-    const { result, retryAt } = await endpoint.deliver(request, lane.hold.signal);
+    const { result, retryAt } = await endpoint.deliver(lane, request, lane.hold.signal);
     if (!isStill(lane, send)) return;
     lane.tell({
       kind: 'SEND_RESULT',

@@ -98,7 +98,7 @@ export class Replays {
       format: ready.input.format,
       payload: ready.staged.payload,
     };
-    const { result, retryAt } = await endpoint.deliver(request, lane.hold.signal);
+    const { result, retryAt } = await endpoint.deliver(lane, request, lane.hold.signal);
     const attempt = {
       attemptId: uuidv7(),
       attemptNo: request.attempt,
