@@ -22,11 +22,11 @@ test(`G1, G4, G9: ${ROUNDS} times kill -9 under load: 0 lost, 0 reordered, repea
   let engine = await rig.start();
   const upstream = rig.load({ ratePerSecond: 200 });
   for (let round = 0; round < ROUNDS; round += 1) {
-    await more(rig, 150);
+    await more(rig, 120);
     await engine.kill();
     engine = await rig.start();
   }
-  await more(rig, 150);
+  await more(rig, 120);
   upstream.setRate(0);
   await upstream.drained();
   const accepted = rig.ledger.acknowledged.size;

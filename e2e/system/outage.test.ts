@@ -5,7 +5,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@inorder/testkit/eventually';
 import { expect, test } from 'vitest';
-import { allSettled, attemptsOf, brokenNumbers, countersOf, incidentsOf, startRig } from './rig.ts';
+import { carriedOut } from './commands-of-people.ts';
+import {
+  allSettled,
+  attemptsOf,
+  brokenNumbers,
+  checkpointOf,
+  controlId,
+  countersOf,
+  incidentsOf,
+  startRig,
+} from './rig.ts';
 
 const OUTAGE_MS = Number(process.env['INORDER_SYSTEM_OUTAGE_MS'] ?? 4_000);
 const CODES = ['LAB-0001', 'LAB-0002', 'LAB-0003', 'LAB-0004', 'LAB-0005', 'LAB-0006'];
@@ -60,4 +70,21 @@ test('G7: a laboratory that was off when the engine started gets everything once
   await allSettled(rig, 10);
   expect(countersOf(rig)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(await rig.query('SELECT 1 FROM dead_letter')).toEqual([]);
+});
+
+test('G7, G13: a lane that is paused while its laboratory is off does not keep the others from going on', async () => {
+  await using rig = await startRig({ codes: CODES.slice(0, 3) });
+  await rig.lis.setListening('LIS-1', false);
+  const engine = await rig.start();
+  for (const code of rig.codes) rig.send(1, { code });
+  await eventually('all wait', async () => (await engine.lanes()).every((lane) => lane.state === 'ENDPOINT_DOWN'));
+  // Two of three, so that the breaker's turn comes to a paused one.
+  for (const code of ['LAB-0001', 'LAB-0002']) {
+    expect(await carriedOut(rig, { kind: 'PAUSE', code })).toMatchObject({ status: 'DONE' });
+  }
+  await rig.lis.setListening('LIS-1', true);
+  await eventually('the third is delivered', async () => (await checkpointOf(rig, 'LAB-0003')) === 1);
+  expect(rig.received).toEqual([controlId(1, 'LAB-0003')]);
+  for (const code of ['LAB-0001', 'LAB-0002']) await carriedOut(rig, { kind: 'RESUME', code });
+  await allSettled(rig, 3);
 });
