@@ -101,7 +101,14 @@ export function plan(command: PlanCommand, snapshot: PlanSnapshot): Plan {
     paused: snapshot.paused,
     heldFor: snapshot.heldFor,
   };
-  return { kind: command.kind, items, warnings, refusal, before, hash: hashOf(command, items, warnings, refusal) };
+  return {
+    kind: command.kind,
+    items,
+    warnings,
+    refusal,
+    before,
+    hash: hashOf(command, snapshot, items, warnings, refusal),
+  };
 }
 
 function itemsOf(command: PlanCommand, snapshot: PlanSnapshot): PlanItem[] {
@@ -215,11 +222,15 @@ export function hasOutcome(status: MessageStatus): boolean {
 /** Only what must hold still is hashed: a lane that flows meanwhile does not make a plan old. */
 function hashOf(
   command: PlanCommand,
+  snapshot: PlanSnapshot,
   items: readonly PlanItem[],
   warnings: readonly PlanWarning[],
   refusal: RefusalCode | null,
 ): string {
   const parts = [command.kind, command.resolution ?? '', refusal ?? ''];
+  // What is said of a held lane is said of its head and of why it holds: "it arrived" must never settle another number.
+  if ((command.kind === 'RESOLVE_UNKNOWN' || command.kind === 'RESUME') && snapshot.heldFor !== null)
+    parts.push(`${snapshot.heldFor}:${snapshot.checkpoint}`);
   for (const item of items)
     parts.push(`${item.sequenceNo}:${item.effect}:${item.overtakenBy.map((o) => o.sequenceNo).join(',')}`);
   for (const warning of warnings) parts.push(JSON.stringify(warning));

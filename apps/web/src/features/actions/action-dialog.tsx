@@ -10,6 +10,7 @@ import {
   cliLine,
   KIND_WORDS,
   messageCount,
+  RESOLUTION_REASONS,
   RESOLUTION_WORDS,
   refusalWords,
   scopeWords,
@@ -88,7 +89,11 @@ export function ActionDialog({ open, onOpenChange, commands: asked, note }: Acti
         )}
         {step.at === 'READY' && going && (
           <>
-            <ReasonField reason={reason} onChange={setReason} choices={words.reasons} />
+            <ReasonField
+              reason={reason}
+              onChange={setReason}
+              choices={resolution === null ? words.reasons : RESOLUTION_REASONS[resolution]}
+            />
             {mustType && <CountField count={count} typed={typed} onChange={setTyped} />}
           </>
         )}

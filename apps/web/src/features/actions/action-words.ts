@@ -58,7 +58,7 @@ export const KIND_WORDS: Record<CommandKind, KindWords> = {
   RESOLVE_UNKNOWN: {
     verb: 'Resolve',
     means: 'Someone has found out what became of the message that was sent and never answered.',
-    reasons: ['Laboratory confirms it arrived', 'Laboratory confirms it did not arrive'],
+    reasons: [],
   },
   RESTAGE_FROM: {
     verb: 'Restage',
@@ -81,6 +81,12 @@ export const RESOLUTION_WORDS: Record<UnknownResolution, string> = {
   ARRIVED: 'it arrived: settle it as delivered',
   SEND_AGAIN: 'it did not arrive: send the same bytes again',
   DEAD_LETTER: 'give it up: dead-letter it and go on',
+};
+
+export const RESOLUTION_REASONS: Record<UnknownResolution, readonly string[]> = {
+  ARRIVED: ['Laboratory confirms it arrived'],
+  SEND_AGAIN: ['Laboratory confirms it did not arrive'],
+  DEAD_LETTER: ['Laboratory cannot tell; entered by hand', 'Order is no longer wanted'],
 };
 
 export const EFFECT_WORDS: Record<PlanEffect, string> = {

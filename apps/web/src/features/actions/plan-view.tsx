@@ -149,7 +149,7 @@ function Details({ planned }: { planned: readonly PlannedCommand[] }) {
   const rows = planned.flatMap(({ command, items }) => items.map((item) => ({ code: command.interfaceCode, item })));
   const total = messagesOf(planned);
   return (
-    <details className="group rounded-md border" open={rows.length > 0 && rows.length <= 3}>
+    <details className="group rounded-md border" open={rows.length <= 3}>
       <summary className="flex h-9 cursor-pointer list-none items-center gap-2 px-3 font-medium select-none">
         <CircleCheck aria-hidden className="size-4 text-faint" />
         Before and after
