@@ -75,10 +75,11 @@ export function createDatabase(options: DatabaseOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     keepAlive: true,
+    // Connections stay: a new one authenticates and plans every statement anew while messages wait for it.
+    idleTimeoutMillis: 0,
     options: PLANNING,
   };
-  // Connections stay: a new one authenticates and plans every statement anew while messages wait for it.
-  const pool = new pg.Pool({ ...connection, max: options.connectionsMax, idleTimeoutMillis: 0 });
+  const pool = new pg.Pool({ ...connection, max: options.connectionsMax });
   const keyed = new pg.Pool({
     ...connection,
     options: `${PLANNING} ${KEYED_PLANNING}`,
