@@ -33,6 +33,8 @@ export interface MessageRecord {
   readonly retries: number;
   readonly destination: string | null;
   readonly controlId: string | null;
+  /** Name of the rule that wanted nothing of it; null unless it ended FILTERED. */
+  readonly filterRule: string | null;
   readonly deadLetter: MessageDeadLetter | null;
   readonly attempts: readonly MessageAttempt[];
   readonly attemptsMore: boolean;
@@ -158,6 +160,7 @@ type HeadRow = Pick<
   | 'retries'
   | 'destination'
   | 'controlId'
+  | 'filterRule'
 > & { readonly checkpoint: string; readonly highWater: string };
 
 /** Unique indexes: interface (code), message_tracking (interface_id, sequence_no); primary keys. */
@@ -166,7 +169,7 @@ SELECT t.message_id AS "messageId", i.interface_id AS "interfaceId", i.code AS "
        t.status, t.revision, t.possible_twin AS "possibleTwin", t.received_at AS "receivedAt", t.settled_at AS "settledAt",
        c.last_delivered_sequence AS checkpoint, s.last_sequence_no AS "highWater", c.paused_at IS NOT NULL AS paused,
        c.held_for AS "heldFor", coalesce((r.document #>> '{delivery,retries}')::int, 3) AS retries,
-       coalesce(p.control_id, kept.control_id) AS "controlId", d.name AS destination,
+       coalesce(p.control_id, kept.control_id) AS "controlId", coalesce(p.filter_rule, kept.filter_rule) AS "filterRule", d.name AS destination,
        (SELECT coalesce(array_agg(DISTINCT k.order_control) FILTER (WHERE k.order_control IS NOT NULL), '{}')
           FROM message_key k WHERE k.message_id = t.message_id) AS "orderControls"
   FROM interface i

@@ -22,6 +22,7 @@ function message(partial: Partial<Message>): Message {
     retries: 3,
     destination: 'LIS-1',
     controlId: 'C-15',
+    filterRule: null,
     deadLetter: null,
     attempts: [],
     attemptsMore: false,

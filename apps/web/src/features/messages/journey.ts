@@ -87,7 +87,7 @@ export function whyHere(message: Message, nowAt: number): Why {
     case 'FILTERED':
       return {
         tone: 'calm',
-        text: 'A filter rule wants nothing of it, so there is nothing to deliver. That is its end, not a failure.',
+        text: `The filter rule ${message.filterRule === null ? '' : `“${message.filterRule}” `}wants nothing of it, so there is nothing to deliver. That is its end, not a failure.`,
       };
     case 'RECEIVED':
     case 'VALIDATED':
