@@ -50,7 +50,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
             </TooltipProvider>
           </TrpcClientProvider>
         </NuqsAdapter>
-        <Toaster position="bottom-right" closeButton />
+        <Toaster position="bottom-right" closeButton theme={theme} />
       </body>
     </html>
   );

@@ -3,6 +3,8 @@ import { Activity, type LucideIcon, MailSearch, MailX, ScrollText } from 'lucide
 
 export interface NavigationItem {
   readonly href: string;
+  /** After `g` it leads here. */
+  readonly key: string;
   readonly label: string;
   readonly icon: LucideIcon;
   /** Other paths that belong to it. */
@@ -12,8 +14,8 @@ export interface NavigationItem {
 }
 
 export const NAVIGATION: readonly NavigationItem[] = [
-  { href: '/lag', label: 'Lanes', icon: Activity, also: ['/interfaces'], permission: 'lane.read' },
-  { href: '/dlq', label: 'Dead letters', icon: MailX, permission: 'lane.read' },
-  { href: '/messages', label: 'Messages', icon: MailSearch, permission: 'lane.read' },
-  { href: '/audit', label: 'Audit', icon: ScrollText, permission: 'audit.read' },
+  { href: '/lag', key: 'l', label: 'Lanes', icon: Activity, also: ['/interfaces'], permission: 'lane.read' },
+  { href: '/dlq', key: 'd', label: 'Dead letters', icon: MailX, permission: 'lane.read' },
+  { href: '/messages', key: 'm', label: 'Messages', icon: MailSearch, permission: 'lane.read' },
+  { href: '/audit', key: 'a', label: 'Audit', icon: ScrollText, permission: 'audit.read' },
 ];

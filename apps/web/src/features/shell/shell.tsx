@@ -1,12 +1,13 @@
 'use client';
 import { may } from '@inorder/shared';
 import Link from 'next/link';
-import { usePathname } from 'next/navigation';
-import type { ReactNode } from 'react';
+import { usePathname, useRouter } from 'next/navigation';
+import { type ReactNode, useRef } from 'react';
 import { cn } from '../../ui/class-names.ts';
 import { JumpBox } from './jump-box.tsx';
 import { NAVIGATION, type NavigationItem } from './navigation.ts';
 import type { Theme } from './theme.ts';
+import { useShortcuts } from './use-shortcuts.ts';
 import { UserMenu } from './user-menu.tsx';
 
 type ShellUser = Parameters<typeof may>[0] & { readonly name: string; readonly email: string };
@@ -28,6 +29,7 @@ export function Shell({
   theme: Theme;
   children: ReactNode;
 }) {
+  useGoKeys(user);
   return (
     <div className="flex min-h-dvh flex-col">
       <a
@@ -72,6 +74,24 @@ export function Shell({
       </nav>
     </div>
   );
+}
+
+/** `g`, then a letter within a second: to that page. */
+const GO_MS = 1000;
+
+function useGoKeys(user: ShellUser): void {
+  const router = useRouter();
+  const goAt = useRef(0);
+  const go = (item: NavigationItem) => () => {
+    if (Date.now() - goAt.current < GO_MS && may(user, item.permission)) router.push(item.href);
+    goAt.current = 0;
+  };
+  useShortcuts({
+    g: () => {
+      goAt.current = Date.now();
+    },
+    ...Object.fromEntries(NAVIGATION.map((item) => [item.key, go(item)])),
+  });
 }
 
 function NavigationLink({ item, user, tall = false }: { item: NavigationItem; user: ShellUser; tall?: boolean }) {
