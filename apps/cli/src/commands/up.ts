@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { anyNumber, wholeNumber } from '../number-option.ts';
 import { terminalProgress } from '../steps.ts';
 import { BACKGROUND_OPTION, backgroundProgress, detach } from '../up/detach.ts';
 import { up } from '../up/up.ts';
@@ -18,9 +19,14 @@ export function register(command: Command): void {
     .option('--detach', 'run in the background; returns when everything works', false)
     .option('--fresh', 'forget all data of the embedded database first', false)
     .option('--no-demo', 'no demonstration site and no simulated traffic')
-    .option('--rate <perSecond>', 'orders per second of the demonstration', number({ least: 0, most: 10_000 }), 12)
-    .option('--interfaces <count>', 'interfaces of the demonstration site', whole({ least: 1, most: 50_000 }), 300)
-    .option('--instances <count>', 'engine processes', whole({ least: 1, most: 16 }), 1)
+    .option('--rate <perSecond>', 'orders per second of the demonstration', anyNumber({ least: 0, most: 10_000 }), 12)
+    .option(
+      '--interfaces <count>',
+      'interfaces of the demonstration site',
+      wholeNumber({ least: 1, most: 50_000 }),
+      300,
+    )
+    .option('--instances <count>', 'engine processes', wholeNumber({ least: 1, most: 16 }), 1)
     .addOption(new Option(BACKGROUND_OPTION).default(false).hideHelp())
     .addHelpText(
       'after',
@@ -55,21 +61,4 @@ function argumentsFor(options: Options): string[] {
     ...(options.demo ? [] : ['--no-demo']),
     ...['--rate', `${options.rate}`, '--interfaces', `${options.interfaces}`, '--instances', `${options.instances}`],
   ];
-}
-
-function number({ least, most }: { least: number; most: number }): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= least && value <= most))
-      throw new InvalidArgumentError(`It takes a number from ${least} to ${most}.`);
-    return value;
-  };
-}
-
-function whole(range: { least: number; most: number }): (text: string) => number {
-  return (text) => {
-    const value = number(range)(text);
-    if (!Number.isInteger(value)) throw new InvalidArgumentError('It takes a whole number.');
-    return value;
-  };
 }

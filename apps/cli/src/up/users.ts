@@ -16,6 +16,8 @@ const ADMINISTRATOR = 'admin@inorder.example';
 
 /** Makes the first users of an empty database, and sees to it that this state folder has a token that works. */
 export async function ensureUsers(pool: pg.Pool, state: StateFolder, demo: boolean): Promise<FirstUsers> {
+  const kept = readToken(state);
+  if (kept !== undefined && (await isKnown(pool, kept))) return { made: 0, token: 'kept' };
   const first = await bootstrapUsers(pool, { demo });
   if (first !== null) {
     const file = path.join(state.path, 'first-users.txt');
@@ -24,8 +26,6 @@ export async function ensureUsers(pool: pg.Pool, state: StateFolder, demo: boole
     writePrivate(state.cliToken, `${first.apiToken}\n`);
     return { made: first.users.length, file };
   }
-  const kept = readToken(state);
-  if (kept !== undefined && (await isKnown(pool, kept))) return { made: 0, token: 'kept' };
   const token = await createApiToken(pool, ADMINISTRATOR, 'inorder up', 'system');
   if (token === null) {
     rmSync(state.cliToken, { force: true });
