@@ -16,8 +16,8 @@ import {
   verdictLines,
   verdictOf,
 } from './load.ts';
-import { readOptions, usageText } from './options.ts';
-import { LIS_NAMES, preciseNow, type Rig, startRig } from './rig.ts';
+import { LIS_NAMES, preciseNow, type Rig } from './rig.ts';
+import { runBench } from './run.ts';
 
 const DEFAULTS = { interfaces: 1000, rate: 100, outageSeconds: 120, warmupSeconds: 10, afterSeconds: 20 };
 const [OFF] = LIS_NAMES;
@@ -95,25 +95,10 @@ function text(report: OutageReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-const read = readOptions(process.argv.slice(2), DEFAULTS);
-if (read.ok) {
-  const { numbers, json, profile } = read.options;
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const rig = await startRig({
-    interfaces: numbers.interfaces,
-    poison: { unknownCode: 0, nackCode: 0 },
-    profile,
-    log,
-  });
-  try {
-    const report = await measure(rig, numbers, log);
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : text(report));
-    process.exitCode = report.verdict.orderViolations + report.verdict.lost > 0 ? 1 : 0;
-  } finally {
-    await rig.stop();
-  }
-} else {
-  if (read.problem !== undefined) process.stderr.write(`${read.problem}\n`);
-  process.stderr.write(usageText('bench/src/outage.ts', DEFAULTS));
-  process.exitCode = read.problem === undefined ? 0 : 2;
-}
+await runBench({
+  file: 'bench/src/outage.ts',
+  defaults: DEFAULTS,
+  poison: () => ({ unknownCode: 0, nackCode: 0 }),
+  measure,
+  text,
+});

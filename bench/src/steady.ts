@@ -20,9 +20,9 @@ import {
   verdictOf,
   watchOwnLoop,
 } from './load.ts';
-import { readOptions, usageText } from './options.ts';
 import type { Summary } from './percentile.ts';
-import { preciseNow, type Rig, startRig } from './rig.ts';
+import { preciseNow, type Rig } from './rig.ts';
+import { runBench } from './run.ts';
 import { callsBetween, reportStatements, type StatementReport } from './statements.ts';
 
 const DEFAULTS = { interfaces: 25_000, rate: 12, minutes: 5, poison: 0.01, warmupSeconds: 10, idleSeconds: 10 };
@@ -117,25 +117,10 @@ function text(report: SteadyReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-const read = readOptions(process.argv.slice(2), DEFAULTS);
-if (read.ok) {
-  const { numbers, json, profile } = read.options;
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const rig = await startRig({
-    interfaces: numbers.interfaces,
-    poison: { unknownCode: numbers.poison / 2, nackCode: numbers.poison / 2 },
-    profile,
-    log,
-  });
-  try {
-    const report = await measure(rig, numbers, log);
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : text(report));
-    process.exitCode = report.verdict.orderViolations + report.verdict.lost > 0 ? 1 : 0;
-  } finally {
-    await rig.stop();
-  }
-} else {
-  if (read.problem !== undefined) process.stderr.write(`${read.problem}\n`);
-  process.stderr.write(usageText('bench/src/steady.ts', DEFAULTS));
-  process.exitCode = read.problem === undefined ? 0 : 2;
-}
+await runBench({
+  file: 'bench/src/steady.ts',
+  defaults: DEFAULTS,
+  poison: ({ poison }) => ({ unknownCode: poison / 2, nackCode: poison / 2 }),
+  measure,
+  text,
+});
