@@ -311,7 +311,7 @@ class BatchingIngest implements Ingest {
           refusals.map((each) => each.row),
         );
         for (const { handOver, row, code } of refusals) {
-          handOver.settle({ kind: 'reject', code, description: `${code}: ${row.detail}` });
+          handOver.settle({ kind: 'reject', code, description: row.detail });
         }
         return;
       } catch (error) {

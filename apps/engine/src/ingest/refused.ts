@@ -24,7 +24,7 @@ export function keepRefused(queries: Queries, logger: Logger): (refused: Refused
           bodyBytes: refused.encoded?.byteLength ?? 0,
         },
       ]);
-      return { kind: 'reject', code: refused.code, description: `${refused.code}: ${refused.description}` };
+      return { kind: 'reject', code: refused.code, description: refused.description };
     } catch (error) {
       logger.warn({ code: errorCodeOf(error), sourceId: refused.sourceId }, 'refused message not kept yet');
       return { kind: 'release' };

@@ -69,7 +69,7 @@ test('line ends, frame and mark are put right for delivery', () => {
 
 describe('validate', () => {
   test.each([
-    ['an empty message', '', 'VALIDATE HL7_NOT_PARSEABLE MSH-1'],
+    ['an empty message', '', 'VALIDATE INGEST_EMPTY MSH-1'],
     ['a NUL', `${ORDER.join('\r')}\0`, 'VALIDATE HL7_NOT_PARSEABLE MSH'],
     ['a batch', `BHS|^~\\&\r${ORDER.join('\r')}`, 'VALIDATE HL7_BATCH BHS'],
     ['another type', ORDER.join('\r').replace('OML^O21^OML_O21', 'ADT^A01'), 'VALIDATE HL7_MESSAGE_TYPE MSH-9'],

@@ -9,7 +9,10 @@ const SETTINGS: Statement = {
 
 /** @throws Error in words when orders must not be taken. */
 export async function checkStore(database: Database, logger: Logger, unsafe: boolean): Promise<void> {
-  const rows = await database.query<{ name: string; setting: string }>(SETTINGS, []);
+  const rows = await database.query<{ name: string; setting: string }>(SETTINGS, []).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Postgres does not answer as DATABASE_URL says: ${reason}`, { cause });
+  });
   const setting = new Map(rows.map((r) => [r.name, r.setting]));
   const version = Number(setting.get('server_version_num') ?? 0);
   if (version < 150_000) throw new Error(`PostgreSQL 15 or later is needed; this one is ${version}`);
