@@ -118,7 +118,8 @@ export function explain(
   const waiting = status.waitingFor;
   if (status.state === 'DISABLED') return `disabled; ${lag(status)} waiting`;
   if (waiting === null) {
-    return status.highWater === 0 ? 'no message yet' : `all ${status.highWater} numbers are settled`;
+    if (status.highWater === 0) return 'no message yet';
+    return status.highWater === 1 ? 'its one number is settled' : `all ${status.highWater} numbers are settled`;
   }
   switch (waiting.kind) {
     case 'STAGE':
