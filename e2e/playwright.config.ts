@@ -1,0 +1,41 @@
+/**
+ * The journeys: people at the real console of a really running system, which `running/setup.ts` starts once and ends.
+ * Each journey brings its own interface and laboratory, so they run beside each other.
+ */
+import { defineConfig } from '@playwright/test';
+import { runningSystem } from './running/facts.ts';
+
+export default defineConfig({
+  testDir: 'journeys',
+  testMatch: '**/*.spec.ts',
+  globalSetup: './running/setup.ts',
+  outputDir: 'test-results',
+  workers: 2,
+  fullyParallel: true,
+  forbidOnly: process.env['CI'] === 'true',
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
+  reporter: 'list',
+  use: {
+    // Known once the system runs: the workers read this file again.
+    baseURL: runningSystem()?.consoleUrl ?? 'http://127.0.0.1',
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    timezoneId: 'Europe/Amsterdam',
+    contextOptions: { reducedMotion: 'reduce' },
+    trace: 'retain-on-failure',
+    actionTimeout: 20_000,
+    launchOptions: {
+      executablePath: process.env['CHROME_PATH'] ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+});
