@@ -8,7 +8,7 @@
  * | GET /received?interface=C[&last=N] |                                       | the last control ids, oldest first      |
  * | POST /switches                   | set, clear, listening, outage           | the rules that stand                    |
  * | POST /reset                      | judge, switches                         | {}                                      |
- * | POST /replays                    | controlIds an operator replays          | {}                                      |
+ * | POST /replays                    | controlIds an operator replays, came    | {}                                      |
  * | POST /upstream                   | ratePerSecond, burst, send              | the upstream's status                   |
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -42,7 +42,11 @@ const switchesSchema = z.strictObject({
   outage: outageSchema.nullable().optional(),
 });
 const resetSchema = z.strictObject({ judge: z.boolean().default(true), switches: z.boolean().default(true) });
-const replaysSchema = z.strictObject({ controlIds: z.array(z.string().max(199)).min(1).max(10_000) });
+const replaysSchema = z.strictObject({
+  controlIds: z.array(z.string().max(199)).min(1).max(10_000),
+  /** They have come already. */
+  came: z.boolean().default(false),
+});
 const upstreamSchema = z.strictObject({
   ratePerSecond: z.number().min(0).max(1_000_000).optional(),
   burst: z.int().min(1).max(10_000_000).optional(),
@@ -97,7 +101,10 @@ const ACTS: Readonly<Record<string, (body: unknown, parts: ControlOptions) => Pr
   'POST /replays': async (body, { lis }) => {
     const parsed = replaysSchema.safeParse(body);
     if (!parsed.success) return refusal(400, z.prettifyError(parsed.error));
-    for (const controlId of parsed.data.controlIds) lis?.judge.announceReplay(controlId);
+    const { controlIds, came } = parsed.data;
+    for (const controlId of controlIds)
+      if (came) lis?.judge.explainReplay(controlId);
+      else lis?.judge.announceReplay(controlId);
     return ok({});
   },
   'POST /upstream': async (body, { upstream }) => {

@@ -108,8 +108,9 @@ export function demonstrationInterfaces(count: number): [OrderInterface, ...Orde
 /** Rejects, with everything ended again, if a port is taken. */
 export async function startSimulator(config: SimulatorConfig, hooks: SimulatorHooks = {}): Promise<SimulatorHandle> {
   const ledger = new Ledger();
-  const lis = config.lis === undefined ? undefined : await startLaboratory(config.lis, config, ledger, hooks);
-  const upstream = config.upstream === undefined ? undefined : startOrders(config.upstream, ledger, hooks);
+  const run = config.upstream?.run ?? runOf(Date.now());
+  const lis = config.lis === undefined ? undefined : await startLaboratory(config.lis, config, run, ledger, hooks);
+  const upstream = config.upstream === undefined ? undefined : startOrders(config.upstream, run, ledger, hooks);
   const stopParts = async (): Promise<void> => {
     await upstream?.stop();
     await lis?.stop();
@@ -145,12 +146,13 @@ export async function startSimulator(config: SimulatorConfig, hooks: SimulatorHo
 async function startLaboratory(
   plan: NonNullable<SimulatorConfig['lis']>,
   config: SimulatorConfig,
+  ownRun: string,
   ledger: Ledger,
   hooks: SimulatorHooks,
 ): Promise<LisHandle> {
   const { poisonMayReturn, stragglersByConnection, outage, ...rest } = plan;
   // Without an upstream of our own nobody tells what was acknowledged: gaps are all there is to judge by.
-  const expected = config.upstream === undefined ? {} : { ledger };
+  const expected = config.upstream === undefined ? {} : { ledger, ownRun };
   const lis = await startLis({ ...rest, ...hooks, judge: { ...expected, poisonMayReturn, stragglersByConnection } });
   if (outage !== undefined && !(await lis.setOutage(outage))) {
     await lis.stop();
@@ -161,10 +163,11 @@ async function startLaboratory(
 
 function startOrders(
   plan: NonNullable<SimulatorConfig['upstream']>,
+  run: string,
   ledger: Ledger,
   hooks: SimulatorHooks,
 ): UpstreamHandle {
-  const { address, interfaces, run, seed, startCounters, poison, username, password, ...rest } = plan;
+  const { address, interfaces, run: _, seed, startCounters, poison, username, password, ...rest } = plan;
   const plans = typeof interfaces === 'number' ? demonstrationInterfaces(interfaces) : interfaces;
   const [first, ...others] = plans.map(named);
   if (first === undefined) throw new Error('an upstream needs an interface');
@@ -176,7 +179,7 @@ function startOrders(
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     addressOf: (code) => ownAddresses.get(code) ?? address.replaceAll('{interface}', code),
-    orders: { seed, run: run ?? runOf(Date.now()), interfaces: [first, ...others], startCounters, poison },
+    orders: { seed, run, interfaces: [first, ...others], startCounters, poison },
     ledger,
     ...(hooks.onSent === undefined ? {} : { onSent: hooks.onSent }),
     ...(hooks.onSettled === undefined ? {} : { onSettled: hooks.onSettled }),

@@ -74,6 +74,8 @@ test('BytesMessage, PLAIN, another property and an address per interface', async
   expect(peer.taken.map(({ address }) => address).sort()).toEqual(['orders.LAB-1', 'orders.LAB-2']);
   const first = peer.taken.find(({ address }) => address === 'orders.LAB-1')?.message;
   expect(first?.['body'].content.toString('utf8')).toBe(id('LAB-1', 1));
+  // A map with these keys would look the same but for its class.
+  expect(first?.['body'].constructor.name).toBe('Section');
   expect(first).toMatchObject({ application_properties: { lab_interface: 'LAB-1' } });
 });
 

@@ -92,7 +92,10 @@ function lanesOf({ at, names, columns }: LagSnapshot): Lane[] {
       inPerMinute: columns.inPerMinute[row] ?? 0,
       outPerMinute: columns.outPerMinute[row] ?? 0,
       deadLetters: columns.dead[row] ?? 0,
-      explanation: explain({ state, checkpoint, highWater, waitingFor }, at),
+      explanation:
+        waitingFor === null && highWater > checkpoint
+          ? 'its engine does not say what it waits for'
+          : explain({ state, checkpoint, highWater, waitingFor }, at),
     };
   });
 }

@@ -107,7 +107,7 @@ export function doneWords(act: LaneAct, result: unknown): string {
     case 'REPLAY':
       return `${where}: ${[
         ...(repaired.length > 0 ? [`${count(repaired.length)} repaired in place`] : []),
-        ...(replays.length > 0 ? [`${count(replays.length)} sent late`] : []),
+        ...(replays.length > 0 ? [`${count(replays.length)} on the way, late`] : []),
       ].join(', ')}`;
     case 'PAUSE':
       return `${where} is paused`;

@@ -35,8 +35,8 @@ export interface LisControl {
   status(): Promise<LisStatus>;
   /** Body and answer of POST /switches. */
   switches(body: object): Promise<z.infer<typeof switchedSchema>>;
-  /** These control ids are sent again because somebody ordered it: no violation (G14). */
-  announceReplays(controlIds: readonly string[]): Promise<void>;
+  /** These came again because somebody had ordered it: no violation (G14). One entry for each send. */
+  explainReplays(controlIds: readonly string[]): Promise<void>;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -58,8 +58,8 @@ export function lisControl(address: string): LisControl {
   return {
     status: () => call('/status', statusSchema),
     switches: (body) => call('/switches', switchedSchema, body),
-    async announceReplays(controlIds) {
-      await call('/replays', z.unknown(), { controlIds });
+    async explainReplays(controlIds) {
+      await call('/replays', z.unknown(), { controlIds, came: true });
     },
   };
 }

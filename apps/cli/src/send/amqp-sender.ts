@@ -40,7 +40,6 @@ const SILENCE_TIMEOUT_MS = 60_000;
 /** JMS over AMQP: BytesMessage, so that what is in the file arrives byte for byte. */
 const JMS_BYTES = 3;
 const JMS_QUEUE = 0;
-const DATA_SECTION = 0x75;
 
 /**
  * Resolves when every message has an outcome; each is told to `onOutcome` in the order they came in.
@@ -230,7 +229,7 @@ function encode(body: Buffer, properties: Readonly<Record<string, string>>): Mes
       'x-opt-jms-dest': rhea.types.wrap_byte(JMS_QUEUE),
     },
     application_properties: { ...properties },
-    body: { typecode: DATA_SECTION, content: body },
+    body: rhea.message.data_section(body),
   };
   return message as unknown as Message; // the typing is that of a decoded message; the encoder takes this
 }

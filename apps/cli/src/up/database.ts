@@ -44,10 +44,14 @@ export async function openDatabase(
 }
 
 /** Creates the database if it is missing and brings it up to date. @returns how many migrations were applied. */
-export async function prepareDatabase(url: string): Promise<number> {
+export async function prepareDatabase(url: string, say: (line: string) => void): Promise<number> {
+  const log = (line: string): void => {
+    if (line.startsWith('warning'))
+      say(`${line}; if the engine complains, inorder up --fresh starts over without data`);
+  };
   try {
     await createDatabase(url);
-    return (await migrate(url)).length;
+    return (await migrate(url, { log })).length;
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND')) {
       throw new CommandFailure(EXIT.notReachable, `no Postgres answers at ${new URL(url).host}`, { cause: error });

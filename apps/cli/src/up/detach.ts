@@ -5,10 +5,11 @@ import path from 'node:path';
 import { ROOT, stateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { createProgress, type Progress } from '../steps.ts';
+import type { StartOutcome } from './up.ts';
 
 interface FromBackground {
   readonly text?: string;
-  readonly ready?: boolean;
+  readonly ready?: StartOutcome;
 }
 
 /** The hidden option that a background run is started with. */
@@ -25,23 +26,32 @@ export async function detach(args: readonly string[]): Promise<void> {
     detached: true,
   });
   closeSync(log);
-  await new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     child.on('message', (message: FromBackground) => {
       if (message.text !== undefined) process.stdout.write(message.text);
-      if (message.ready === true) resolve();
+      if (message.ready === 'works') resolve();
+      if (message.ready === 'noOrder')
+        reject(
+          new CommandFailure(EXIT.failed, 'everything is up, but no demonstration order was acknowledged in time'),
+        );
     });
     child.on('error', reject);
     child.on('exit', () =>
       reject(new CommandFailure(EXIT.failed, `not started; see ${path.join(state.logs, 'supervisor.log')}`)),
     );
   });
-  child.removeAllListeners();
-  if (child.connected) child.disconnect();
-  child.unref();
+  try {
+    await ready;
+  } finally {
+    // It goes on by itself.
+    child.removeAllListeners();
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
 }
 
 /** What a background run reports through: to the program that started it while that listens, and to its log. */
-export function backgroundProgress(): { progress: Progress; onReady: () => void } {
+export function backgroundProgress(): { progress: Progress; onReady: (outcome: StartOutcome) => void } {
   const tell = (message: FromBackground): void => {
     // The starter may be gone: then only the log is left.
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
@@ -50,5 +60,5 @@ export function backgroundProgress(): { progress: Progress; onReady: () => void 
     process.stdout.write(text);
     tell({ text });
   };
-  return { progress: createProgress(write, false), onReady: () => tell({ ready: true }) };
+  return { progress: createProgress(write, false), onReady: (outcome) => tell({ ready: outcome }) };
 }

@@ -23,6 +23,7 @@ import { type DemonstrationPlan, demonstrationSite, demonstrationTraffic, readCa
 import { identify } from './identity.ts';
 import { openLogFolder } from './logs.ts';
 import { PortPicker } from './ports.ts';
+import { watchReplays } from './replay-witness.ts';
 import { claimRun, newRun, type RunFile, writeRunFile } from './run-file.ts';
 import { loadSecrets } from './secrets.ts';
 import { askSignInLink } from './sign-in-link.ts';
@@ -56,8 +57,15 @@ export interface UpOptions {
 const LIS_COUNT = 6;
 const FIRST_ORDER_TIMEOUT_MS = 30_000;
 
+/** noOrder: everything answers, and yet no demonstration order came through. */
+export type StartOutcome = 'works' | 'noOrder';
+
 /** Starts everything, calls `onReady`, and stays until a stop signal; returns when everything is stopped. */
-export async function up(options: UpOptions, progress: Progress, onReady: () => void): Promise<void> {
+export async function up(
+  options: UpOptions,
+  progress: Progress,
+  onReady: (outcome: StartOutcome) => void,
+): Promise<void> {
   const state = stateFolder();
   const me = identify(process.pid);
   if (me === undefined) throw new Error('cannot tell our own start time');
@@ -65,14 +73,13 @@ export async function up(options: UpOptions, progress: Progress, onReady: () => 
   const claim = await claimRun(state.runFile, newRun(me, Date.now()));
   if (claim.kind === 'running') {
     await sayAlreadyUp(claim.run, state, progress);
-    onReady();
+    onReady('works');
     return;
   }
   if (claim.cleared.length > 0) progress.say(`ended what a killed run had left: ${claim.cleared.join(', ')}`);
   const run = new Run(state, progress, stop, claim.run);
   try {
-    await run.start(options);
-    onReady();
+    onReady(await run.start(options));
     await stop.requested;
   } catch (error) {
     if (!stop.isRequested) throw error; // Else it failed because it was told to stop.
@@ -104,6 +111,7 @@ class Run {
   readonly #supervisor: Supervisor;
   readonly #logs: ReturnType<typeof openLogFolder>;
   #file: RunFile;
+  #replays: ReturnType<typeof watchReplays> | undefined;
 
   constructor(state: StateFolder, progress: Progress, stop: StopRequest, file: RunFile) {
     this.#state = state;
@@ -118,7 +126,7 @@ class Run {
     });
   }
 
-  async start(options: UpOptions): Promise<void> {
+  async start(options: UpOptions): Promise<StartOutcome> {
     const ports = new PortPicker(this.#progress.say);
     await this.#prepareCode();
     const database = await this.#startDatabase(ports, options.fresh);
@@ -134,7 +142,7 @@ class Run {
     };
     await this.#step(
       'database schema',
-      () => prepareDatabase(database.url),
+      () => prepareDatabase(database.url, this.#progress.say),
       (applied) => (applied === 0 ? 'is up to date' : `${applied} migrations applied`),
     );
     await this.#prepareUsers(database.url, options.demo);
@@ -142,17 +150,21 @@ class Run {
     const checkpointsBefore = await checkpointSum(database.url);
     await this.#startEngines(site);
     await this.#startConsole(site);
+    // Not before the engine listens: it would only knock at a closed door.
     if (demonstration !== undefined) {
-      // Not before the engine listens: it would only knock at a closed door.
-      await this.#startSimulator(demonstration);
-      if (options.rate > 0) await this.#awaitFirstOrder(database.url, checkpointsBefore);
+      const controlUrl = await this.#startSimulator(demonstration);
+      this.#replays = watchReplays(database.url, controlUrl);
     }
+    const ordersCome = demonstration !== undefined && options.rate > 0;
+    const works = !ordersCome || (await this.#awaitFirstOrder(database.url, checkpointsBefore));
     this.#record({ ready: true });
     await this.#sayWhere(site);
+    return works ? 'works' : 'noOrder';
   }
 
   /** Ends everything in reverse order and forgets the run. Also called after a start that failed half way. */
   async stop(): Promise<void> {
+    await this.#replays?.stop();
     await this.#supervisor.stop((name) => this.#progress.say(`stopping ${name}`));
     if (this.#file.embeddedPostgres !== null) {
       this.#progress.say('stopping postgres');
@@ -264,16 +276,18 @@ class Run {
     this.#record({ endpoints: { ...this.#file.endpoints, console: consoleAddress(site) } });
   }
 
-  async #startSimulator({ plan, traffic }: Demonstration): Promise<void> {
+  async #startSimulator({ plan, traffic }: Demonstration): Promise<string> {
     const configFile = path.join(this.#state.path, 'simulator.json');
     writeFileSync(configFile, `${JSON.stringify(traffic)}\n`, { mode: 0o600 });
     const spec = simulatorProcess(plan.controlPort, configFile);
     await this.#step('simulator', () => this.#supervisor.start(spec));
-    this.#record({ endpoints: { ...this.#file.endpoints, simulatorControl: spec.address } });
+    const controlUrl = `http://127.0.0.1:${plan.controlPort}`;
+    this.#record({ endpoints: { ...this.#file.endpoints, simulatorControl: controlUrl } });
+    return controlUrl;
   }
 
-  async #awaitFirstOrder(databaseUrl: string, before: number): Promise<void> {
-    await this.#step(
+  #awaitFirstOrder(databaseUrl: string, before: number): Promise<boolean> {
+    return this.#step(
       'first order',
       async () => {
         const deadline = performance.now() + FIRST_ORDER_TIMEOUT_MS;
@@ -283,7 +297,7 @@ class Run {
         }
         return false;
       },
-      (seen) => (seen ? 'acknowledged' : 'not acknowledged yet; see inorder status'),
+      (seen) => (seen ? 'acknowledged' : 'not acknowledged; see inorder lag'),
     );
   }
 

@@ -147,3 +147,27 @@ test('after a reset what was acknowledged before is not missed, and what is ackn
   judge.arrived({ controlId: id(5) });
   expect(judge.report()).toMatchObject({ missing: 1, missingExamples: [id(4)], orderViolations: 0 });
 });
+
+test('G14: a replay that is explained after it came is a violation no more, and excuses nothing later', () => {
+  const judge = judged([1, 2, 3, 1]);
+  expect(judge.report()).toMatchObject({ orderViolations: 1 });
+  judge.explainReplay(id(1));
+  expect(judge.report()).toMatchObject({ orderViolations: 0, regressions: 0, lateReplays: 1, violationExamples: [] });
+  judge.explainReplay(id(2));
+  expect(judge.arrived({ controlId: id(2) })).toBe('regression');
+});
+
+test('G14: with a run of its own, a replay from before a restart does not make the new orders old', () => {
+  const judge = new Judge({ ownRun: 'b' });
+  expect(judge.arrived({ controlId: id(1, 'b') })).toBe('inOrder');
+  judge.announceReplay(id(9, 'a'));
+  expect(judge.arrived({ controlId: id(9, 'a') })).toBe('lateReplay');
+  expect(judge.arrived({ controlId: id(2, 'b') })).toBe('inOrder');
+  expect(judge.arrived({ controlId: id(10, 'a') })).toBe('outOfOrder');
+});
+
+test('G4: what an older run left behind comes first, in order', () => {
+  const judge = new Judge({ ownRun: 'b' });
+  for (const controlId of [id(8, 'a'), id(9, 'a'), id(1, 'b'), id(2, 'b')])
+    expect(judge.arrived({ controlId })).toBe('inOrder');
+});

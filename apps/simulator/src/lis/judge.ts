@@ -13,6 +13,8 @@
  * | below, never seen                                    | out of order: a violation                              |
  * | any that an operator's replay announced              | late replay, allowed once an announcement (G14)        |
  *
+ * With `ownRun` every other run is an older one, also when it is first seen late: a replay from before a restart.
+ *
  * Stragglers are told from regressions only with `stragglersByConnection`. An engine that wrongly sent an old number on a
  * connection it kept open would pass for one, so it is off except where a fault that makes stragglers was set (chaos).
  */
@@ -31,6 +33,8 @@ export interface JudgeOptions {
   readonly stragglersByConnection?: boolean;
   /** Poison of the ledger may come late without an announcement: for a demonstration where people replay by hand. */
   readonly poisonMayReturn?: boolean;
+  /** The run of the upstream at hand. Default: the run seen last is the newest. */
+  readonly ownRun?: string;
 }
 
 export interface Arrival {
@@ -81,7 +85,6 @@ export interface JudgeReport extends InterfaceReport {
 
 interface Run {
   readonly name: string;
-  readonly ordinal: number;
   readonly seen: CounterSet;
   readonly taken: CounterSet;
   lowest: number;
@@ -111,19 +114,23 @@ interface Track {
 export const EXAMPLES_MAX = 20;
 const RUNS_MAX = 1000;
 const ANNOUNCED_MAX = 100_000;
+const VIOLATIONS_KEPT_MAX = 10_000;
 
 export class Judge {
-  readonly #options: Required<Omit<JudgeOptions, 'ledger'>>;
+  readonly #options: Required<Omit<JudgeOptions, 'ledger' | 'ownRun'>>;
+  readonly #ownRun: string | undefined;
   readonly #ledger: Ledger | undefined;
   #tracks = new Map<string, Track>();
   #announced = new Map<string, number>();
   #examples: Example[] = [];
+  /** The last violations, by control id: an explanation may come after them. */
+  #violations = new Map<string, { readonly counts: Counts; readonly as: 'outOfOrder' | 'regressions' }>();
   #foreign = 0;
   #pieces = 0;
   #complete = true;
 
   constructor(options: JudgeOptions = {}) {
-    const { ledger, ...rest } = options;
+    const { ledger, ownRun, ...rest } = options;
     this.#options = {
       recentMax: 100,
       piecesMax: 1_000_000,
@@ -132,6 +139,7 @@ export class Judge {
       ...rest,
     };
     this.#ledger = ledger;
+    this.#ownRun = ownRun;
   }
 
   /** A message came in, before it is answered. */
@@ -170,6 +178,16 @@ export class Judge {
     this.#announced.set(controlId, (this.#announced.get(controlId) ?? 0) + 1);
   }
 
+  /** As `announceReplay`, told after it came: a violation that it counted as is taken back. */
+  explainReplay(controlId: string): void {
+    const violation = this.#violations.get(controlId);
+    if (violation === undefined) return;
+    this.#violations.delete(controlId);
+    violation.counts[violation.as] -= 1;
+    violation.counts.lateReplays += 1;
+    this.#examples = this.#examples.filter((example) => example.controlId !== controlId);
+  }
+
   /** The last control ids of an interface, oldest first, repeats included. */
   received(code: string, limit = this.#options.recentMax): readonly string[] {
     const track = this.#tracks.get(code);
@@ -184,6 +202,7 @@ export class Judge {
     this.#tracks = new Map();
     this.#announced = new Map();
     this.#examples = [];
+    this.#violations = new Map();
     this.#foreign = 0;
     this.#pieces = 0;
     this.#complete = true;
@@ -231,7 +250,9 @@ export class Judge {
       return 'straggler';
     }
     const verdict = known ? 'regression' : 'outOfOrder';
-    counts[known ? 'regressions' : 'outOfOrder'] += 1;
+    const as = known ? 'regressions' : 'outOfOrder';
+    counts[as] += 1;
+    if (this.#violations.size < VIOLATIONS_KEPT_MAX) this.#violations.set(arrival.controlId, { counts, as });
     if (this.#examples.length < EXAMPLES_MAX) {
       const after = newest === undefined ? '' : `${newest.name === '' ? '' : `${newest.name}.`}${newest.highest}`;
       this.#examples.push({ verdict, controlId: arrival.controlId, after });
@@ -298,14 +319,14 @@ export class Judge {
     }
     const run: Run = {
       name,
-      ordinal: track.runOrder.length,
       seen: new CounterSet(),
       taken: new CounterSet(),
       lowest: Number.POSITIVE_INFINITY,
       highest: 0,
     };
     track.runs.set(name, run);
-    track.runOrder.push(run);
+    const isOlder = name !== this.#ownRun && track.runOrder.at(-1)?.name === this.#ownRun;
+    track.runOrder.splice(isOlder ? -1 : track.runOrder.length, 0, run);
     return run;
   }
 
