@@ -64,6 +64,7 @@ export class Lanes implements LaneInbox {
   readonly counters: LaneCounters = { delivered: 0, failed: 0, skipped: 0, filtered: 0, attempts: 0 };
   private readonly options: LanesOptions;
   private readonly lanes = new Map<InterfaceId, Lane>();
+  private readonly ofShard = new Map<Shard, Set<InterfaceId>>();
   private readonly listeners = new Set<(lane: Lane) => void>();
   /** What lost lanes were about to settle, for this instance's own next tenure (G12). */
   private readonly carried = new Map<InterfaceId, { readonly epoch: Epoch; readonly item: SettleItem }>();
@@ -92,6 +93,9 @@ export class Lanes implements LaneInbox {
     this.lanes.get(id)?.end();
     const lane = new Lane(hold, code, decision.state, this);
     this.lanes.set(id, lane);
+    const others = this.ofShard.get(hold.shard);
+    if (others === undefined) this.ofShard.set(hold.shard, new Set([id]));
+    else others.add(id);
     lane.start(decision.effects);
     this.changed(lane);
     return lane;
@@ -99,13 +103,15 @@ export class Lanes implements LaneInbox {
 
   /** Ends every lane of a hold that is lost or given back. */
   closeShard(shard: Shard): void {
-    for (const [id, lane] of this.lanes) {
-      if (lane.hold.shard !== shard) continue;
+    for (const id of this.ofShard.get(shard) ?? []) {
+      const lane = this.lanes.get(id);
+      if (lane === undefined || lane.hold.shard !== shard) continue;
       this.leaveBreaker(lane);
       this.carry(lane);
       lane.end();
       this.lanes.delete(id);
     }
+    this.ofShard.delete(shard);
   }
 
   /** What this instance still wanted to settle of a lane, if it takes the shard back with the very next epoch. */

@@ -190,7 +190,7 @@ class PostgresSiteCache implements SiteCache {
 
   constructor(options: SiteCacheOptions) {
     this.#options = options;
-    this.#refreshMs = options.refreshMs ?? 5000;
+    this.#refreshMs = options.refreshMs ?? 30_000;
     this.#documents = new BoundedMap(options.documentsMax ?? 100_000);
     this.#shared = new BoundedMap(options.documentsMax ?? 100_000);
     this.#codes = new BoundedMap(options.codesMax ?? 100_000);
