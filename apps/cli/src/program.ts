@@ -1,7 +1,6 @@
 /** Runs other programs to their end: with their output kept, or shown. */
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { ROOT } from './checkout.ts';
 
@@ -54,16 +53,6 @@ function runWith(run: Run, output: 'pipe' | 'inherit'): Promise<Ended> {
 /** A run of a program that an installed npm package brings, without npx (which costs half a second). */
 export function packageProgram(name: string, args: readonly string[], from = ROOT): Run {
   return { command: path.join(ROOT, 'node_modules', '.bin', name), args, cwd: from };
-}
-
-/** Whether an npm package can be resolved from a folder. */
-export function hasPackage(name: string, from: string): boolean {
-  try {
-    createRequire(path.join(from, 'package.json')).resolve(`${name}/package.json`);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The full path of a program on PATH. */

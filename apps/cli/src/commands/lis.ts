@@ -34,7 +34,7 @@ status and switch talk to the one that runs under inorder up, or to another one'
   described('switch', 'switch a fault on or off')
     .argument('<endpoint>', 'LIS-3, or all')
     .argument('<what>', SWITCH_WORDS.join(', '), switchWord)
-    .option('--interface <code>', 'only its messages')
+    .option('--interface <code>', 'only its simulated orders')
     .option('--control-id <id>', 'only this message')
     .option('--every <n>', 'only every n-th', wholeNumber({ least: 1, most: 1_000_000 }))
     .option('--times <n>', 'so often, then as usual', wholeNumber({ least: 1, most: 1_000_000 }))
@@ -99,7 +99,7 @@ function describe({ endpoints, judge, switches }: LisStatus): string {
     judge.orderViolations === 0 ? pc.green('0 order violations') : pc.red(`${judge.orderViolations} order violations`);
   const lines = [
     table([heading, ...rows], ['left', 'left', 'left', 'right', 'right', 'right', 'right']).trimEnd(),
-    `${verdict}, ${judge.missing} missing, ${judge.repeats} repeats, ${judge.lateReplays} late replays among ${judge.received} orders of ${judge.interfaces} interfaces`,
+    `${verdict}, ${judge.missing} not here yet, ${judge.repeats} repeats, ${judge.lateReplays} late replays among ${judge.received} orders of ${judge.interfaces} interfaces`,
     ...judge.violationExamples.map((example) => pc.red(`  ${example.controlId} came after ${example.after}`)),
     ...switches.map(({ rule, acted }) => pc.yellow(`  fault ${rule.id}, acted ${acted} times`)),
   ];

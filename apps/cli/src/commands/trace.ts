@@ -6,6 +6,8 @@ import { openConsole } from '../console/client.ts';
 import { type NumberTarget, parseMessage } from '../console/target.ts';
 import { table, timeText } from '../table.ts';
 
+const RELATED_SHOWN_MAX = 10;
+
 export function register(command: Command): void {
   command
     .argument('<number>', 'LAB-0042:123', parseMessage)
@@ -44,13 +46,17 @@ function describe(message: TracedMessage, address: string): string {
     );
   if (message.related.length > 0) {
     lines.push('', 'Same placer order:');
-    const related = message.related.map((other) => [
-      `  ${other.interfaceCode}:${other.sequenceNo}`,
-      other.orderControl ?? '',
-      other.status,
-      timeText(other.receivedAt),
-    ]);
+    const related = message.related
+      .slice(0, RELATED_SHOWN_MAX)
+      .map((other) => [
+        `  ${other.interfaceCode}:${other.sequenceNo}`,
+        other.orderControl ?? '',
+        other.status,
+        timeText(other.receivedAt),
+      ]);
     lines.push(table(related).trimEnd());
+    const more = message.related.length - related.length;
+    if (more > 0) lines.push(`  … and ${more} more`);
   }
   return `${lines.join('\n')}\n\n${pc.dim(address)}\n`;
 }

@@ -1,5 +1,4 @@
 /** The tiers of tests and how each is run; vitest.config.ts says which file belongs to which. */
-export const VITEST_TIERS = ['unit', 'property', 'conformance', 'integration', 'chaos'] as const;
 export const TIERS = ['unit', 'property', 'conformance', 'integration', 'e2e', 'chaos'] as const;
 
 export type Tier = (typeof TIERS)[number];
