@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { type SimulatorHandle, type SimulatorHooks, simulatorConfigSchema, startSimulator } from '../src/simulator.ts';
+import { catalogueTable } from '../src/upstream/catalogue.ts';
 import { AmqpPeer, type Taken } from './amqp-peer.ts';
 import { forward } from './line-engine.ts';
 import { LisClient, order } from './lis-client.ts';
@@ -133,6 +134,21 @@ test('the control API refuses what it does not know, and browsers', async () => 
   expect((await call(simulator, '/upstream', { ratePerSecond: -1 }))[0]).toBe(400);
   expect((await call(simulator, '/nothing', {}))[0]).toBe(404);
   expect((await call(simulator, '/reset', {}, { origin: 'http://example.test' }))[0]).toBe(403);
+});
+
+test('an interface may have an address of its own, and the others share', async () => {
+  const interfaces = [{ code: 'LAB-1' }, { code: 'LAB-2', address: 'orders.LAB-2' }];
+  const { simulator, peer } = await both({ interfaces, pick: 'inTurn' });
+  simulator.upstream?.burst(4);
+  await simulator.upstream?.drained();
+  expect(peer.taken.map(({ address }) => address).sort()).toEqual(['orders', 'orders', 'orders.LAB-2', 'orders.LAB-2']);
+});
+
+test('as a process: the catalogue is printed as a code table', async () => {
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, 'catalogue'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  expect(JSON.parse(line)).toEqual(catalogueTable());
 });
 
 test('a port that is taken fails the start and leaves nothing open', async () => {

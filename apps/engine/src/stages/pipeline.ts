@@ -16,8 +16,7 @@ import {
 } from './steps/step.ts';
 import { open, validate } from './steps/validate.ts';
 
-export type { OrderKey } from '@inorder/hl7';
-export type { CodeTables, CodeTarget, StageContext, StageInput, StageOutcome, StageStep } from './steps/step.ts';
+export type { CodeTables, StageInput, StageOutcome, StageStep } from './steps/step.ts';
 
 export const STAGE_STEPS: readonly StageStep[] = [validate, enrich, route];
 

@@ -5,7 +5,7 @@
 import { Ledger } from '../lis/ledger.ts';
 import { preciseNow } from '../lis/lis.ts';
 import { type GeneratedOrder, OrderGenerator, type OrderOptions } from './orders.ts';
-import { type SenderCounts, type SenderOptions, type SentEvent, type SettledEvent, UpstreamSender } from './sender.ts';
+import { type SenderCounts, type SenderOptions, UpstreamSender } from './sender.ts';
 
 export interface UpstreamOptions extends Omit<SenderOptions, 'now'> {
   readonly orders: OrderOptions;
@@ -145,5 +145,3 @@ function checkedRate(ratePerSecond: number): number {
   if (!Number.isFinite(ratePerSecond) || ratePerSecond < 0) throw new Error('ratePerSecond must be 0 or more');
   return ratePerSecond;
 }
-
-export type { SentEvent, SettledEvent };

@@ -10,7 +10,6 @@ import { Shell } from '../features/shell/shell.tsx';
 import { parseTheme, THEME_COOKIE } from '../features/shell/theme.ts';
 import { currentUser } from '../server/auth/require-user.ts';
 import { TrpcClientProvider } from '../trpc/client.tsx';
-import { TooltipProvider } from '../ui/tooltip.tsx';
 import './globals.css';
 
 export const metadata: Metadata = {
@@ -35,19 +34,17 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
       <body>
         <NuqsAdapter>
           <TrpcClientProvider>
-            <TooltipProvider delay={300}>
-              {user === null ? (
-                <main id="main">{children}</main>
-              ) : (
-                <Shell
-                  user={{ name: user.name, email: user.email, role: user.role, phiReveal: user.phiReveal }}
-                  environment={env().INORDER_ENVIRONMENT}
-                  theme={theme}
-                >
-                  {children}
-                </Shell>
-              )}
-            </TooltipProvider>
+            {user === null ? (
+              <main id="main">{children}</main>
+            ) : (
+              <Shell
+                user={{ name: user.name, email: user.email, role: user.role, phiReveal: user.phiReveal }}
+                environment={env().INORDER_ENVIRONMENT}
+                theme={theme}
+              >
+                {children}
+              </Shell>
+            )}
           </TrpcClientProvider>
         </NuqsAdapter>
         <Toaster position="bottom-right" closeButton theme={theme} />

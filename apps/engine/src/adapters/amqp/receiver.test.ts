@@ -1,7 +1,7 @@
 import type { SourceStatus } from '@inorder/core';
 import { AmqpBroker } from '@inorder/testkit/amqp-broker';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { AmqpReceiver, type AmqpReceiverOptions } from './index.ts';
+import { AmqpReceiver, type AmqpReceiverOptions } from './receiver.ts';
 import {
   ACCEPT,
   hasNoDelay,

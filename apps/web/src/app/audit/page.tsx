@@ -7,8 +7,8 @@ import { DeniedState } from '../../ui/state.tsx';
 
 export const metadata: Metadata = { title: 'Audit' };
 
-export default async function Audit() {
-  const user = await requireUser('/audit');
+export default async function Audit({ searchParams }: PageProps<'/audit'>) {
+  const user = await requireUser('/audit', await searchParams);
   if (may(user, 'audit.read')) return <AuditPage />;
   return (
     <Page>

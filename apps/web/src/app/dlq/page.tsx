@@ -11,7 +11,7 @@ import { serverCaller } from '../../server/trpc/caller.ts';
 export const metadata: Metadata = { title: 'Dead letters' };
 
 export default async function Dlq({ searchParams }: PageProps<'/dlq'>) {
-  const { role, phiReveal } = await requireUser('/dlq');
+  const { role, phiReveal } = await requireUser('/dlq', await searchParams);
   const filter = deadLetterFilters(await loadDeadLetterParams(searchParams));
   const { deadLetters } = await serverCaller();
   // The page asks again itself; a failure here is shown by it, in its place.

@@ -23,6 +23,8 @@ import { useLane } from './use-lane.ts';
 import { Wires } from './wires.tsx';
 
 const REFRESH_MS = 2000;
+/** Whoever comes back to the page sees the lane as it is: what was read before may be older than the last act on it. */
+const RETURNING = { refetchOnMount: 'always' } as const;
 
 interface InterfacePageProps {
   readonly snapshot: BoardSnapshot;
@@ -38,12 +40,12 @@ export function InterfacePage({ snapshot, facts: firstFacts, user }: InterfacePa
   const live = useLane(code, snapshot);
   const { lane } = live;
 
-  const facts = useQuery(trpc.lanes.read.queryOptions({ code }, { initialData: firstFacts })).data;
+  const facts = useQuery(trpc.lanes.read.queryOptions({ code }, { initialData: firstFacts, ...RETURNING })).data;
   const ribbon = useQuery(
-    trpc.lanes.ribbon.queryOptions(ribbonInput(code, params.from), { placeholderData: keepPreviousData }),
+    trpc.lanes.ribbon.queryOptions(ribbonInput(code, params.from), { placeholderData: keepPreviousData, ...RETURNING }),
   );
   const numbers = useQuery(
-    trpc.lanes.numbers.queryOptions(numbersInput(code, params.upTo), { placeholderData: keepPreviousData }),
+    trpc.lanes.numbers.queryOptions(numbersInput(code, params.upTo), { placeholderData: keepPreviousData, ...RETURNING }),
   );
   useRefresh(`${lane.checkpoint} ${lane.highWater} ${lane.state} ${lane.dead}`);
 

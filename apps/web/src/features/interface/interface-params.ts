@@ -1,9 +1,7 @@
-import { createLoader, parseAsInteger } from 'nuqs/server';
+import { parseAsInteger } from 'nuqs/server';
 
 /** `from`: first number of the ribbon's window. `upTo`: last number of the table. Left out: around the checkpoint, the newest. */
 export const interfaceParams = { from: parseAsInteger, upTo: parseAsInteger };
-
-export const loadInterfaceParams = createLoader(interfaceParams);
 
 /** As the procedures take it: nothing below 1, and left out rather than null. */
 export function ribbonInput(code: string, from: number | null): { code: string; from?: number } {
