@@ -45,7 +45,10 @@ export function InterfacePage({ snapshot, facts: firstFacts, user }: InterfacePa
     trpc.lanes.ribbon.queryOptions(ribbonInput(code, params.from), { placeholderData: keepPreviousData, ...RETURNING }),
   );
   const numbers = useQuery(
-    trpc.lanes.numbers.queryOptions(numbersInput(code, params.upTo), { placeholderData: keepPreviousData, ...RETURNING }),
+    trpc.lanes.numbers.queryOptions(numbersInput(code, params.upTo), {
+      placeholderData: keepPreviousData,
+      ...RETURNING,
+    }),
   );
   useRefresh(`${lane.checkpoint} ${lane.highWater} ${lane.state} ${lane.dead}`);
 
