@@ -1,0 +1,132 @@
+/** The command line, as a person at a fresh checkout uses it: up, send, trace, act, down, and up again over what a kill left. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { eventually } from '@inorder/testkit/eventually';
+import { afterAll, expect, test } from 'vitest';
+import { z } from 'zod';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-command-line-'));
+const state = path.join(folder, 'state');
+
+/** Long enough to build the console on a busy machine. */
+const START_TIMEOUT_MS = 400_000;
+const UP = ['up', '--detach', '--interfaces', '20', '--rate', '20'];
+
+function inorder(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const { DATABASE_URL: _, REDIS_URL: __, ...env } = process.env;
+  return spawnSync(process.execPath, [path.join(ROOT, 'apps/cli/src/main.ts'), ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { ...env, INORDER_STATE_DIR: state },
+    timeout: START_TIMEOUT_MS,
+  });
+}
+
+function done(...args: string[]): string {
+  const { status, stdout, stderr } = inorder(...args);
+  expect(`${args.join(' ')}: ${status}\n${status === 0 ? '' : stdout + stderr}`).toBe(`${args.join(' ')}: 0\n`);
+  return stdout;
+}
+
+const json = <S extends z.ZodType>(schema: S, text: string): z.output<S> => schema.parse(JSON.parse(text));
+
+const statusSchema = z.object({
+  processes: z.array(z.object({ name: z.string(), up: z.boolean(), address: z.string().nullable() })),
+  counters: z.object({
+    received: z.int(),
+    delivered: z.int(),
+    failed: z.int(),
+    skipped: z.int(),
+    filtered: z.int(),
+    inFlight: z.int(),
+    orderViolations: z.int(),
+  }),
+});
+const laneSchema = z.object({ state: z.string(), highWater: z.int(), lag: z.int() });
+const messageSchema = z.object({
+  status: z.string(),
+  controlId: z.string().nullable(),
+  attempts: z.array(z.unknown()),
+});
+const sentSchema = z.object({ accepted: z.int(), rejected: z.int(), released: z.int() });
+const runSchema = z.object({ supervisor: z.object({ pid: z.int() }) });
+
+const lane = (code: string) => json(laneSchema, done('lag', code, '--json'));
+const message = (name: string) => json(messageSchema, done('trace', name, '--json'));
+
+function order(controlId: string): string {
+  const file = path.join(folder, `${controlId}.hl7`);
+  const segments = [
+    `MSH|^~\\&|WARD|NORTHGATE|LAB|CENTRAL|20260101120000||ORM^O01^ORM_O01|${controlId}|P|2.5.1`,
+    'PID|1||900001^^^HOSP^MR||Test^Patient||19800101|F',
+    'PV1|1|I',
+    `ORC|NW|PL-${controlId}`,
+    `OBR|1|PL-${controlId}||GLUC^Glucose^L|||20260101115500`,
+  ];
+  writeFileSync(file, `${segments.join('\r')}\r`);
+  return file;
+}
+
+afterAll(() => {
+  inorder('down');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('up, send, trace, skip, replay and down; a second start goes on with the data, also after a kill', {
+  timeout: 2 * START_TIMEOUT_MS,
+}, async () => {
+  expect(done(...UP)).toMatch(/first order acknowledged/);
+  const { processes, counters } = json(statusSchema, done('status', '--json'));
+  expect(processes.filter(({ up }) => !up)).toEqual([]);
+  expect(processes.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['supervisor', 'postgres', 'engine-1', 'console', 'simulator']),
+  );
+  expect(counters).toMatchObject({ skipped: 0, filtered: 0, orderViolations: 0 });
+  expect(statSync(path.join(state, 'cli-token')).mode & 0o777).toBe(0o600);
+
+  // A message of our own, found by its control id among those of the demonstration.
+  const code = 'LAB-0005';
+  done('pause', code, '--reason', 'end-to-end test', '--yes');
+  const sent = json(sentSchema, done('send', order('BY-HAND-1'), '--interface', code, '--json'));
+  expect(sent).toEqual(expect.objectContaining({ accepted: 1, rejected: 0, released: 0 }));
+  const highest = lane(code).highWater;
+  const mine = Array.from({ length: highest }, (_, i) => `${code}:${highest - i}`).find(
+    (name) => message(name).controlId === 'BY-HAND-1',
+  );
+  if (mine === undefined) throw new Error('the message sent by hand was not numbered');
+  expect(message(mine).attempts).toEqual([]);
+  expect(inorder('trace', mine).stdout).toMatch(/not passed yet/);
+
+  // Without agreement nothing happens; with it the message is passed.
+  expect(inorder('skip', mine, '--reason', 'end-to-end test')).toMatchObject({ status: 2 });
+  expect(done('skip', mine, '--reason', 'end-to-end test', '--dry-run')).toMatch(/1 will be passed without delivery/);
+  expect(done('skip', mine, '--reason', 'end-to-end test', '--yes')).toMatch(/1 message skipped/);
+  done('resume', code, '--reason', 'end-to-end test', '--yes');
+  await eventually('it is passed', () => inorder('trace', mine).stdout.includes('SKIPPED; the lane has passed it'));
+  expect(inorder('skip', mine, '--reason', 'end-to-end test', '--yes')).toMatchObject({ status: 3 });
+
+  // What was delivered is sent once more because we say so: the judge hears of it and sees no violation.
+  const delivered = Array.from({ length: highest }, (_, i) => `${code}:${i + 1}`).find(
+    (name) => message(name).status === 'DELIVERED',
+  );
+  if (delivered === undefined) throw new Error('nothing was delivered yet');
+  done('replay', delivered, '--reason', 'end-to-end test', '--yes');
+  await eventually('the replay is through', () => message(delivered).attempts.length === 2);
+  await eventually(
+    'the judge knows',
+    () => json(statusSchema, done('status', '--json')).counters.orderViolations === 0,
+  );
+
+  // Killed, and taken up again.
+  process.kill(json(runSchema, readFileSync(path.join(state, 'run.json'), 'utf8')).supervisor.pid, 'SIGKILL');
+  expect(done(...UP)).toMatch(/ended what a killed run had left: .*engine-1/);
+  expect(message(mine).status).toBe('SKIPPED');
+  expect(json(statusSchema, done('status', '--json')).counters).toMatchObject({ orderViolations: 0, skipped: 1 });
+
+  expect(done('down')).toMatch(/stopped/);
+  expect(inorder('status')).toMatchObject({ status: 4 });
+  expect(inorder('lag')).toMatchObject({ status: 4 });
+});
