@@ -280,3 +280,24 @@ function settle(state: LaneState, passing: Passing, nowAt: number, carry: Carry)
   const failedOrders = passing.failedOrders ?? state.failedOrders;
   return { state: { ...state, phase, failedOrders, sinceAt: nowAt }, effects: [{ kind: 'SETTLE', item }] };
 }
+
+/** The head's outcome is unknown and a person decides (G8). Written down at once, so that a takeover and the console know of it. */
+export function holdUnknown(state: LaneState, nowAt: number): Decision {
+  const item: SettleItem = {
+    interfaceId: state.interfaceId,
+    expectedCheckpoint: state.checkpoint,
+    checkpoint: state.checkpoint,
+    grantedThrough: state.granted,
+    changes: [],
+    deadLetters: [],
+    attempts: [],
+    failedRun: state.failedRun,
+    failedRunCode: state.failedRunCode,
+    heldFor: 'UNKNOWN_OUTCOME',
+  };
+  const hold = { sequenceNo: nextSequenceNo(state.checkpoint), reason: 'UNKNOWN_OUTCOME', code: null } as const;
+  return {
+    state: { ...state, phase: { name: 'SETTLING', item, hold }, sinceAt: nowAt },
+    effects: [{ kind: 'SETTLE', item }],
+  };
+}

@@ -26,7 +26,7 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
   );
   if (changes.resolution !== undefined) return resolveUnknown(cleared, before, changes.resolution, event.nowAt);
   const released = changes.release === true && before.name === 'HELD';
-  const phase: WaitingPhase = released || touchesHead ? { name: 'RESTING' } : before;
+  const phase: WaitingPhase = released || touchesHead ? { name: 'RESTING' } : goesOnAs(before);
   const next: LaneState = {
     ...cleared,
     phase,
@@ -42,6 +42,14 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
   return advance(next, event.nowAt);
 }
 
+/**
+ * The breaker may have called while the command ran, and was not heard: a lane that waited for it asks again. Where the
+ * endpoint is still down, the send is turned back before anything leaves.
+ */
+function goesOnAs(before: WaitingPhase): WaitingPhase {
+  return before.name === 'ENDPOINT_DOWN' ? { name: 'RESTING' } : before;
+}
+
 function resolveUnknown(
   state: LaneState,
   before: WaitingPhase,
@@ -51,7 +59,7 @@ function resolveUnknown(
   const head = nextSequenceNo(state.checkpoint);
   const outcome = windowGet(state.window, head);
   if (before.name !== 'HELD' || outcome?.status !== 'PROCESSED')
-    return advance({ ...state, phase: before, sinceAt: nowAt }, nowAt);
+    return advance({ ...state, phase: goesOnAs(before), sinceAt: nowAt }, nowAt);
   const { order } = outcome;
   const resting: LaneState = { ...state, phase: { name: 'RESTING' }, sinceAt: nowAt };
   if (resolution === 'SEND_AGAIN')

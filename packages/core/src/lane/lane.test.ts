@@ -190,6 +190,24 @@ describe('failures', () => {
     expect(world.arrived).toEqual([1]);
   });
 
+  test('G8: under policy hold a crash with the grant written holds the lane, for the next clean owner too', () => {
+    const world = worldWith(1, { onUnknown: 'hold' });
+    world.stage(1, 'PROCESSED');
+    world.grant();
+    expect(world.transmit(true)).toBe(1);
+    world.epochNo += 1;
+    world.open(false);
+    world.flow();
+    expect(laneStateName(world.state)).toBe('HOLDING');
+    // Only what stands in Postgres can be resolved by a person, and reaches an owner that was given the shard clean.
+    expect(world.heldFor).toBe('UNKNOWN_OUTCOME');
+    world.epochNo += 1;
+    world.open(true);
+    world.flow();
+    expect(laneStateName(world.state)).toBe('HOLDING');
+    expect(world.arrived).toEqual([1]);
+  });
+
   test('G20: after passLimit numbers in a row with one code the lane holds before it passes the next; release goes on', () => {
     const world = worldWith(25);
     for (let n = 1; n <= 25; n++) world.stage(n, 'FAILED', 'ENRICH_CODE_UNKNOWN');
@@ -288,6 +306,24 @@ describe('commands', () => {
     world.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [], paused: null }, nowAt: world.nowAt });
     world.flow();
     expect(world.checkpoint).toBe(2);
+  });
+
+  test.each([
+    ['before the endpoint failed', true],
+    ['while the lane waited for the endpoint', false],
+  ])('G7, G13: a lane whose breaker called during a command, asked for %s, tries again after it', (_, early) => {
+    const world = worldWith(1);
+    world.stage(1, 'PROCESSED');
+    world.transmit(false);
+    const command = { kind: 'COMMAND', command: SKIP, nowAt: world.nowAt } as const;
+    if (early) world.tell(command);
+    world.answer('MLLP_CONNECT');
+    if (!early) world.tell(command);
+    expect(world.take('RUN_COMMAND')).toBeDefined();
+    world.tell({ kind: 'ENDPOINT_TRY', nowAt: world.nowAt });
+    world.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [] }, nowAt: world.nowAt });
+    world.flow();
+    expect(world.statusOf(1)).toBe('DELIVERED');
   });
 
   test('G14: a failed number that is not passed is repaired in its own place', () => {

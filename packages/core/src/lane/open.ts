@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../codes.ts';
 import { type Epoch, type InterfaceId, nextSequenceNo, type SequenceNo } from '../ids.ts';
 import type { MessageStatus } from '../status.ts';
-import { advance, withOutcomes } from './advance.ts';
+import { advance, holdUnknown, withOutcomes } from './advance.ts';
 import type { HoldReason } from './explain.ts';
 import type { Decision, HeadTries, LanePolicy, LaneState, Outcome, ReplayOrder, SettleItem } from './state.ts';
 import { emptyWindow, windowGet } from './window.ts';
@@ -31,7 +31,8 @@ export interface LaneRecord {
 
 /**
  * Opens a lane. `clean` = its former owner gave the shard back with nothing under way; otherwise the head may have been
- * sent (G8): under `resend` it goes out marked possible duplicate, under `hold` the lane holds if it was granted.
+ * sent (G8): under `resend` it goes out marked possible duplicate, under `hold` the lane holds if it was granted, and
+ * that is written down before anything else, so that the next owner and the person who resolves it know of it.
  * `carried` = what this very instance was about to settle under the epoch just before this one (G12): the answer it holds
  * is settled instead of asked for again, if the lane still stands where it stood.
  */
@@ -77,7 +78,7 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
   if (outcome?.status === 'PROCESSED') {
     const granted = record.granted >= head;
     if (record.heldFor === 'UNKNOWN_OUTCOME') return held(known, head, 'UNKNOWN_OUTCOME', null);
-    if (!clean && record.policy.onUnknown === 'hold' && granted) return held(known, head, 'UNKNOWN_OUTCOME', null);
+    if (!clean && record.policy.onUnknown === 'hold' && granted) return holdUnknown(known, nowAt);
     if (!clean && record.policy.onUnknown === 'resend') {
       return advance({ ...known, tries: { ...record.headTries, maybeSent: true } }, nowAt);
     }

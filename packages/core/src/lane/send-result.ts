@@ -1,7 +1,6 @@
 /** What a lane does with what came of a send: the one place where a failure's class turns into a retry, a wait, a hold or an end. */
 import { errorClass } from '../codes.ts';
-import type { SequenceNo } from '../ids.ts';
-import { advance, rest, withOutcomes } from './advance.ts';
+import { advance, holdUnknown, rest, withOutcomes } from './advance.ts';
 import type { In, Of } from './events.ts';
 import { verdict } from './retry.ts';
 import type { AttemptNote, Decision, Effect, HeadTries, Outcome, Phase, Send } from './state.ts';
@@ -103,10 +102,7 @@ function notDelivered(state: In<'SENDING'>, event: Of<'SEND_RESULT'>): Decision 
       return add(advance({ ...state, phase, tries: seen, sinceAt: event.nowAt }, event.nowAt), note);
     }
     case 'HOLD_UNKNOWN':
-      return add(
-        holdUnknown({ ...state, tries: { ...seen, unknowns: before.unknowns + 1 } }, send.sequenceNo, event),
-        note,
-      );
+      return add(holdUnknown({ ...state, tries: { ...seen, unknowns: before.unknowns + 1 } }, event.nowAt), note);
     case 'FAIL': {
       const deadLetter = {
         messageId: send.order.messageId,
@@ -136,27 +132,6 @@ function notDelivered(state: In<'SENDING'>, event: Of<'SEND_RESULT'>): Decision 
 
 function add(decision: Decision, effects: readonly Effect[]): Decision {
   return effects.length === 0 ? decision : { state: decision.state, effects: [...effects, ...decision.effects] };
-}
-
-/** The hold is written down at once, so that a takeover and the console know of it. */
-function holdUnknown(state: In<'SENDING'>, sequenceNo: SequenceNo, event: { readonly nowAt: number }): Decision {
-  const item = {
-    interfaceId: state.interfaceId,
-    expectedCheckpoint: state.checkpoint,
-    checkpoint: state.checkpoint,
-    grantedThrough: state.granted,
-    changes: [],
-    deadLetters: [],
-    attempts: [],
-    failedRun: state.failedRun,
-    failedRunCode: state.failedRunCode,
-    heldFor: 'UNKNOWN_OUTCOME',
-  } as const;
-  const hold = { sequenceNo, reason: 'UNKNOWN_OUTCOME', code: null } as const;
-  return {
-    state: { ...state, phase: { name: 'SETTLING', item, hold }, sinceAt: event.nowAt },
-    effects: [{ kind: 'SETTLE', item }],
-  };
 }
 
 /** The send was turned back before anything left the building. */
