@@ -20,20 +20,24 @@ export async function runTiers(tiers: readonly Tier[], say: (line: string) => vo
   // Chaos measures times and kills processes: alone, so that neither disturbs nor is disturbed.
   const together = inVitest.filter((tier) => tier !== 'chaos');
   if (together.length > 0) counts.push(await runVitest(together));
-  if (tiers.includes('e2e') && browser !== undefined) counts.push(await runPlaywright(browser, say));
+  if (tiers.includes('e2e')) {
+    // Whole systems of real processes first, then people at a browser.
+    counts.push(await runVitest(['system']));
+    if (browser !== undefined) counts.push(await runPlaywright(browser, say));
+  }
   if (inVitest.includes('chaos')) counts.push(await runVitest(['chaos']));
   return sum(counts);
 }
 
-async function runVitest(tiers: readonly Tier[]): Promise<Counts> {
-  const report = path.join(REPORTS, `vitest-${tiers.join('-')}.json`);
+async function runVitest(projects: readonly string[]): Promise<Counts> {
+  const report = path.join(REPORTS, `vitest-${projects.join('-')}.json`);
   rmSync(report, { force: true });
   const args = [
     'run',
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
-    ...tiers.flatMap((tier) => ['--project', tier]),
+    ...projects.flatMap((project) => ['--project', project]),
   ];
   const { code } = await runShown(packageProgram('vitest', args));
   return judged(vitestCounts(report), code);
