@@ -277,7 +277,15 @@ export function allSettled(rig: Rig, atLeast: number, withinMs = 30_000): Promis
       const rows = await look();
       return rows.every((r) => r.high === r.checkpoint) && rows.reduce((sum, r) => sum + r.high, 0) >= atLeast;
     },
-    { withinMs, shown: async () => (await look()).filter((r) => r.high !== r.checkpoint).slice(0, 10) },
+    {
+      withinMs,
+      shown: async () => ({
+        open: (await look()).filter((r) => r.high !== r.checkpoint).slice(0, 10),
+        claims: await rig.query(
+          'SELECT instance, cardinality(message_ids) AS messages, now() - claimed_at AS age FROM stage_claim',
+        ),
+      }),
+    },
   );
 }
 
