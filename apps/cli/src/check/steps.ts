@@ -28,7 +28,7 @@ function program(name: string, command: string, args: readonly string[]): CheckS
 
 /** Every tsconfig of a package; core has a second one for its tests, which may know Node. */
 function typeProjects(): string[] {
-  return ['apps/*', 'packages/*', 'e2e', 'bench']
+  return ['apps/*', 'packages/*', 'e2e', 'bench', 'tools']
     .flatMap((pattern) => globSync(`${pattern}/tsconfig{,.test}.json`, { cwd: ROOT }))
     .filter((project) => hasSources(path.join(ROOT, path.dirname(project))))
     .sort();
