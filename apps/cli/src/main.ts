@@ -1,5 +1,5 @@
 /** `inorder COMMAND`: finds the command's file, lets it describe itself, runs it, and turns its end into an exit code. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { COMMANDS } from './commands/index.ts';
 import { CommandFailure, EXIT, type ExitCode } from './exit.ts';
 
@@ -7,7 +7,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const program = new Command('inorder')
     .description('Lab orders, in order: delivers diagnostic orders strictly first-in-first-out per interface.')
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription: withoutFalse })
     .showHelpAfterError('(inorder COMMAND --help shows what it takes)')
     .addHelpText(
       'after',
@@ -25,6 +25,11 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     return explain(error);
   }
+}
+
+/** That an option is off when it is not given goes without saying. */
+function withoutFalse(option: Option): string {
+  return new Help().optionDescription(option).replace(' (default: false)', '');
 }
 
 function explain(error: unknown): ExitCode {

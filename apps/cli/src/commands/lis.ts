@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
+import { z } from 'zod';
 import { stateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { type LisStatus, lisControl } from '../lis/control.ts';
 import { faultNamed, SWITCH_WORDS, type SwitchOptions } from '../lis/fault.ts';
 import { wholeNumber } from '../number-option.ts';
-import { runShown } from '../program.ts';
 import { table } from '../table.ts';
 import { readRunFile } from '../up/run-file.ts';
 import { PROGRAMS } from '../up/site.ts';
@@ -61,16 +64,26 @@ interface AloneOptions {
   readonly controlPort: number;
 }
 
+const readySchema = z.object({
+  control: z.string(),
+  endpoints: z.array(z.object({ name: z.string(), kind: z.string(), host: z.string(), port: z.int() })),
+});
+
 async function runAlone({ port: mllp = [], httpPort: http = [], host, controlPort }: AloneOptions): Promise<void> {
   const args = [
     ...mllp.flatMap((at) => ['--port', `${at}`]),
     ...http.flatMap((at) => ['--http-port', `${at}`]),
     ...['--host', host, '--control-port', `${controlPort}`],
   ];
-  // Ctrl-C reaches it as well as us; we wait for its end.
-  const ignore = (): void => undefined;
-  process.on('SIGINT', ignore);
-  const { code } = await runShown({ command: process.execPath, args: [PROGRAMS.simulator, 'lis', ...args] });
+  const child = spawn(process.execPath, [PROGRAMS.simulator, 'lis', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // On a terminal Ctrl-C reaches it as well as us; a second one changes nothing.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  createInterface(child.stdout).once('line', (line) => {
+    const { control, endpoints } = readySchema.parse(JSON.parse(line));
+    for (const { name, kind, host: at, port: on } of endpoints) process.stdout.write(`${name}  ${kind}  ${at}:${on}\n`);
+    process.stdout.write(`inorder lis status --control ${control} tells what it got; Ctrl-C ends it\n`);
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new CommandFailure(EXIT.failed, '');
 }
 
