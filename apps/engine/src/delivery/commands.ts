@@ -21,6 +21,7 @@ import {
   endCommand,
   fence,
   insertReplays,
+  lockCommand,
   pauseLane,
   readPendingCommands,
   repairNumbers,
@@ -38,12 +39,14 @@ export interface CommandsOptions {
   readonly database: Database;
   readonly snapshots: PlanSnapshots;
   readonly owner: string;
-  readonly lanes: Lanes;
+  readonly lanes: Pick<Lanes, 'get'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: DeliverySettings;
   /** Sends repaired numbers through the stages again. */
   readonly restage: (ids: readonly MessageId[]) => void;
+  /** Reads a lane again that may not know what was carried out in its name. */
+  readonly reopen: (lane: Lane) => void;
 }
 
 /** How often pending commands are looked for when no wake-up came. */
@@ -53,11 +56,14 @@ const RETRY_MS = 500;
 type Carried =
   | { readonly kind: 'DONE'; readonly changes: CommandChanges; readonly repaired: readonly MessageId[] }
   | { readonly kind: 'REFUSED' }
-  | { readonly kind: 'LOST' };
+  | { readonly kind: 'LOST' }
+  /** It had ended before we came: nothing was done now. */
+  | { readonly kind: 'ENDED'; readonly as: string | undefined };
 
 export class Commands {
   private readonly options: CommandsOptions;
-  private readonly rows = new Map<string, CommandRow>();
+  /** What was told to a lane and has not ended. A lane that dies takes its queue along: its successor is told again. */
+  private readonly told = new Map<string, { readonly row: CommandRow; readonly lane: Lane }>();
   private looking: Promise<void> | null = null;
   private again = false;
   private cancelPoll = (): void => undefined;
@@ -100,6 +106,7 @@ export class Commands {
 
   private async look(): Promise<void> {
     const rows = await readPendingCommands(this.options.database, this.options.settings.commandExpiryMs);
+    for (const [id, { lane }] of this.told) if (lane.isDead) this.told.delete(id);
     for (const row of rows) {
       const lane = this.options.lanes.get(row.interfaceId);
       if (lane === undefined) {
@@ -111,7 +118,7 @@ export class Commands {
           });
         continue;
       }
-      if (this.rows.has(row.commandId)) continue;
+      if (this.told.get(row.commandId)?.lane === lane) continue;
       if (row.expired) {
         await endCommand(this.options.database, row.commandId, {
           status: 'EXPIRED',
@@ -119,7 +126,7 @@ export class Commands {
         });
         continue;
       }
-      this.rows.set(row.commandId, row);
+      this.told.set(row.commandId, { row, lane });
       lane.tell({
         kind: 'COMMAND',
         command: { commandId: row.commandId, kind: row.kind },
@@ -130,16 +137,22 @@ export class Commands {
 
   /** The lane has come to a boundary: carry the command out. Never rejects; Postgres being away only delays it. */
   async run(lane: Lane, id: string): Promise<void> {
-    const row = this.rows.get(id);
-    if (row === undefined) {
+    const known = this.told.get(id);
+    if (known?.lane !== lane) {
       lane.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [] }, nowAt: this.options.clock.wallMs() });
       return;
     }
-    while (!lane.isDead) {
+    const { row } = known;
+    for (let attempt = 1; !lane.isDead; attempt++) {
       try {
         const carried = await this.carryOut(lane, row);
-        this.rows.delete(id);
+        this.forget(id, lane);
         if (carried.kind === 'LOST' || lane.isDead) return;
+        if (carried.kind === 'ENDED' && carried.as === 'DONE' && attempt > 1) {
+          // The answer to our own COMMIT was lost: it is done, and the lane does not know what has changed.
+          this.options.reopen(lane);
+          return;
+        }
         const changes = carried.kind === 'DONE' ? carried.changes : { outcomes: [] };
         lane.tell({ kind: 'COMMAND_DONE', changes, nowAt: this.options.clock.wallMs() });
         if (carried.kind === 'DONE' && carried.repaired.length > 0) this.options.restage(carried.repaired);
@@ -154,7 +167,11 @@ export class Commands {
         });
       }
     }
-    this.rows.delete(id);
+    this.forget(id, lane);
+  }
+
+  private forget(id: string, lane: Lane): void {
+    if (this.told.get(id)?.lane === lane) this.told.delete(id);
   }
 
   private async carryOut(lane: Lane, row: CommandRow): Promise<Carried> {
@@ -167,6 +184,9 @@ export class Commands {
     const planned = await this.plan(row, command);
     return this.options.database.transaction(async (tx) => {
       if (!(await fence(tx, lane.hold.shard, lane.hold.epoch, this.options.owner))) return { kind: 'LOST' };
+      // Read as pending a moment before it ended, or ended by somebody who thought it lost: it has no second effect.
+      const status = await lockCommand(tx, row.commandId);
+      if (status !== 'PENDING' && status !== 'RUNNING') return { kind: 'ENDED', as: status };
       if (planned === null) return this.refuse(tx, row, 'UNKNOWN_NUMBER', null);
       if (row.planHash !== null && row.planHash !== planned.plan.hash)
         return this.refuse(tx, row, 'PLAN_CHANGED', planned.plan);

@@ -61,6 +61,8 @@ export interface Delivery {
   stop(): Promise<void>;
 }
 
+const READ_RETRY_MS = 1000;
+
 export function createDelivery(options: DeliveryOptions): Delivery {
   return new Assembled(options);
 }
@@ -117,8 +119,8 @@ class Assembled implements Delivery {
       payloads: this.payloads,
       incidents,
       elsewhere: elsewhere(options.wakeUps((id) => this.ownerOf(id))),
-      reopen: (lane) => this.inBackground(lane, reopenLane(this.openOptions(), lane.hold, lane.state.interfaceId)),
-      lookUp: (lane, from) => this.inBackground(lane, lookUp(this.openOptions(), lane, from)),
+      reopen: (lane) => this.reopen(lane),
+      lookUp: (lane, from) => this.inBackground(lane, () => lookUp(this.openOptions(), lane, from)),
       runCommand: (lane, effect) => void this.commands.run(lane, effect.command.commandId),
       sendReplay: (lane, effect) => void this.replays.run(lane, effect.replay),
     });
@@ -131,6 +133,7 @@ class Assembled implements Delivery {
       logger,
       settings,
       restage: (ids) => this.restage(ids),
+      reopen: (lane) => this.reopen(lane),
     });
     this.replays = new Replays({
       database,
@@ -264,12 +267,17 @@ class Assembled implements Delivery {
       );
   }
 
-  /** Reads that a lane waits for. They fail only with Postgres; the watchdog finds the lane again. */
-  private inBackground(lane: Lane, work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
+  /** Only for a lane that waits for it: nothing of it may be on the wire, for its successor would send that again. */
+  private reopen(lane: Lane): void {
+    this.inBackground(lane, () => reopenLane(this.openOptions(), lane.hold, lane.state.interfaceId, lane));
+  }
+
+  /** Reads that a lane waits for. They fail only with Postgres, and are tried until it answers or the lane is gone. */
+  private inBackground(lane: Lane, read: () => Promise<unknown>): void {
+    read().catch((error: unknown) => {
       this.options.logger.warn({ interface: lane.code, code: errorCodeOf(error) }, 'lane not read yet');
-      this.options.clock.schedule(1000, () => {
-        if (!lane.isDead) this.inBackground(lane, reopenLane(this.openOptions(), lane.hold, lane.state.interfaceId));
+      this.options.clock.schedule(READ_RETRY_MS, () => {
+        if (!lane.isDead) this.inBackground(lane, read);
       });
     });
   }

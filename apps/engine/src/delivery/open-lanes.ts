@@ -47,7 +47,7 @@ const LANES_PER_READ = 1000;
 export interface OpenLanesOptions {
   readonly queries: Queries;
   readonly site: LaneSite;
-  readonly lanes: Lanes;
+  readonly lanes: Pick<Lanes, 'get' | 'open' | 'takeCarried'>;
   readonly settings: DeliverySettings;
   readonly clock: { wallMs(): number };
   readonly logger: Logger;
@@ -74,15 +74,21 @@ export async function openShards(
   return rows.length;
 }
 
-/** Reads one lane again under the hold it has. */
-export async function reopenLane(options: OpenLanesOptions, hold: ShardHold, id: InterfaceId): Promise<void> {
-  await openRows(options, await readLanes(options.queries, { ids: [id] }), () => ({ hold, clean: false }));
+/** Reads one lane again under the hold it has. `replaces`: the lane that waits for it; none where there is no lane yet. */
+export async function reopenLane(
+  options: OpenLanesOptions,
+  hold: ShardHold,
+  id: InterfaceId,
+  replaces?: Lane,
+): Promise<void> {
+  await openRows(options, await readLanes(options.queries, { ids: [id] }), () => ({ hold, clean: false }), replaces);
 }
 
 async function openRows(
   options: OpenLanesOptions,
   rows: readonly LaneRow[],
   holdOf: (row: LaneRow) => { readonly hold: ShardHold; readonly clean: boolean } | undefined,
+  replaces?: Lane,
 ): Promise<void> {
   await options.loadDocuments(
     rows.flatMap((row) => {
@@ -123,6 +129,8 @@ async function openRows(
   for (const { row, code, document, enabled } of known) {
     const tenure = holdOf(row);
     if (tenure === undefined || tenure.hold.lost) continue;
+    // Somebody else opened it while this was read. It may have bytes on the wire: at most one send of a lane is under way.
+    if (options.lanes.get(row.interfaceId) !== replaces) continue;
     const record = recordOf(row, tenure.hold, perLane.get(row.interfaceId) ?? [], {
       policy: lanePolicy(document, options.settings),
       enabled,

@@ -81,6 +81,18 @@ export async function fence(tx: Queries, shard: number, epoch: number, owner: st
   return (await tx.query(FENCE, [shard, epoch, owner])).length === 1;
 }
 
+/** Index: lane_command_pkey. */
+const LOCK: Statement = {
+  name: 'command_lock',
+  text: 'SELECT status FROM lane_command WHERE command_id = $1 FOR UPDATE',
+};
+
+/** Holds the command until the transaction ends, so that it has one effect and one end. undefined = there is none. */
+export async function lockCommand(tx: Queries, id: CommandId): Promise<string | undefined> {
+  const [row] = await tx.query<{ status: string }>(LOCK, [id]);
+  return row?.status;
+}
+
 /** Index: lane_command_pkey. Nothing is written twice: a command that has ended stays as it is. */
 const END: Statement = {
   name: 'command_end',
