@@ -4,6 +4,7 @@ import { Check, Copy } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from './button.tsx';
 import { writeClipboard } from './clipboard.ts';
+import { useLandmark } from './landmark.ts';
 
 export interface CopyItem {
   readonly label: string;
@@ -13,6 +14,7 @@ export interface CopyItem {
 /** What can be taken from here: link, CLI line, JSON … */
 export function CopyMenu({ items, label = 'Copy' }: { items: readonly CopyItem[]; label?: string }) {
   const [copied, setCopied] = useState<string | null>(null);
+  const [landmark, trigger] = useLandmark();
   const copy = async (item: CopyItem) => {
     const done = await writeClipboard(typeof item.text === 'string' ? item.text : item.text());
     setCopied(done ? item.label : null);
@@ -20,11 +22,11 @@ export function CopyMenu({ items, label = 'Copy' }: { items: readonly CopyItem[]
   };
   return (
     <Menu.Root>
-      <Menu.Trigger render={<Button variant="secondary" />}>
+      <Menu.Trigger ref={trigger} render={<Button variant="secondary" />}>
         {copied === null ? <Copy aria-hidden /> : <Check aria-hidden />}
         <span aria-live="polite">{copied === null ? label : 'Copied'}</span>
       </Menu.Trigger>
-      <Menu.Portal>
+      <Menu.Portal container={landmark} className="absolute">
         <Menu.Positioner sideOffset={4} align="end" className="z-50">
           <Menu.Popup className="min-w-56 max-w-[90vw] rounded-lg border border-line bg-raised p-1 shadow-pop outline-none">
             {items.map((item) => (

@@ -2,6 +2,7 @@
 import { Select as Base } from '@base-ui/react/select';
 import { Check, ChevronDown } from 'lucide-react';
 import { cn } from './class-names.ts';
+import { useLandmark } from './landmark.ts';
 
 export interface SelectOption<T extends string> {
   readonly value: T;
@@ -24,6 +25,7 @@ export function Select<T extends string>({
   className?: string;
   disabled?: boolean;
 }) {
+  const [landmark, trigger] = useLandmark();
   return (
     <Base.Root
       items={options.map((option) => ({ value: option.value, label: option.label }))}
@@ -32,6 +34,7 @@ export function Select<T extends string>({
       disabled={disabled ?? false}
     >
       <Base.Trigger
+        ref={trigger}
         aria-label={label}
         className={cn(
           'inline-flex h-8 items-center justify-between gap-2 rounded-md border border-line-strong bg-surface px-2.5 text-left hover:bg-hover disabled:opacity-50',
@@ -43,7 +46,7 @@ export function Select<T extends string>({
           <ChevronDown aria-hidden className="size-4 text-faint" />
         </Base.Icon>
       </Base.Trigger>
-      <Base.Portal>
+      <Base.Portal container={landmark} className="absolute">
         <Base.Positioner sideOffset={4} alignItemWithTrigger={false} className="z-50">
           <Base.Popup className="scroll-slim max-h-80 min-w-(--anchor-width) overflow-y-auto rounded-lg border border-line bg-raised p-1 shadow-pop outline-none">
             {options.map((option) => (

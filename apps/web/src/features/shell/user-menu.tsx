@@ -3,6 +3,7 @@ import { Menu } from '@base-ui/react/menu';
 import { Check, CircleUserRound, LogOut, Monitor, Moon, Sun } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from '../../ui/button.tsx';
+import { useLandmark } from '../../ui/landmark.ts';
 import { THEME_COOKIE, type Theme } from './theme.ts';
 
 const THEME_ITEMS = [
@@ -28,12 +29,16 @@ const ITEM = 'flex h-8 items-center gap-2 rounded-md px-2 outline-none select-no
 
 export function UserMenu({ name, email, role, theme }: { name: string; email: string; role: string; theme: Theme }) {
   const [current, setCurrent] = useState(theme);
+  const [landmark, trigger] = useLandmark();
   return (
     <Menu.Root>
-      <Menu.Trigger render={<Button variant="ghost" size="icon" aria-label={`Account of ${name} and theme`} />}>
+      <Menu.Trigger
+        ref={trigger}
+        render={<Button variant="ghost" size="icon" aria-label={`Account of ${name} and theme`} />}
+      >
         <CircleUserRound aria-hidden />
       </Menu.Trigger>
-      <Menu.Portal>
+      <Menu.Portal container={landmark} className="absolute">
         <Menu.Positioner sideOffset={6} align="end" className="z-50">
           <Menu.Popup className="w-60 rounded-lg border border-line bg-raised p-1 shadow-pop outline-none">
             <div className="px-2 py-1.5">
