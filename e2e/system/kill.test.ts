@@ -14,7 +14,9 @@ async function more(rig: Rig, count: number): Promise<void> {
   await eventually(`${count} more arrive`, () => rig.received.length >= from + count);
 }
 
-test(`G1, G4, G9: ${ROUNDS} times kill -9 under load: 0 lost, 0 reordered, repeats only of heads`, async () => {
+test(`G1, G4, G9: ${ROUNDS} times kill -9 under load: 0 lost, 0 reordered, repeats only of heads`, {
+  timeout: 60_000 + ROUNDS * 20_000,
+}, async () => {
   // What a dead process had handed to the network may be read late: a straggler by the connection it came on (G9).
   await using rig = await startRig({ codes: CODES, stragglersByConnection: true });
   // Answers take a moment, so that every kill meets lanes in the middle of a send.

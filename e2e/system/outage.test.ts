@@ -22,7 +22,9 @@ const CODES = ['LAB-0001', 'LAB-0002', 'LAB-0003', 'LAB-0004', 'LAB-0005', 'LAB-
 /** LIS-1 has every other interface. */
 const OF_LIS_1 = ['LAB-0001', 'LAB-0003', 'LAB-0005'];
 
-test(`G7: a laboratory off for ${OUTAGE_MS} ms under load: 0 dead letters, order intact, one breaker probes with one head`, async () => {
+test(`G7: a laboratory off for ${OUTAGE_MS} ms under load: 0 dead letters, order intact, one breaker probes with one head`, {
+  timeout: OUTAGE_MS + 120_000,
+}, async () => {
   await using rig = await startRig({ codes: CODES, lis: ['LIS-1', 'LIS-2'] });
   const engine = await rig.start();
   const upstream = rig.load({ ratePerSecond: 60 });
