@@ -285,9 +285,13 @@ class Assembled implements Delivery {
   /** Nothing new is sent; what is out may come back within the lease; then what it led to is committed. */
   private async drain(holds: readonly ShardHold[]): Promise<void> {
     const shards = new Set(holds.map((h) => h.shard));
-    const busy = (): Lane[] =>
-      [...this.lanes.all()].filter((lane) => shards.has(lane.hold.shard) && !lane.isDead && lane.isBusy);
-    for (const lane of this.lanes.all()) if (shards.has(lane.hold.shard)) lane.drain();
+    const ours = (): Lane[] => [...this.lanes.all()].filter((lane) => shards.has(lane.hold.shard) && !lane.isDead);
+    const busy = (): Lane[] => {
+      const lanes = ours();
+      // Each time: one that is read again meanwhile is a new one.
+      for (const lane of lanes) lane.drain();
+      return lanes.filter((lane) => lane.isBusy);
+    };
     const untilMs = this.options.clock.monotonicMs() + this.options.settings.leaseMs / 2;
     while (busy().length > 0 && this.options.clock.monotonicMs() < untilMs) {
       await new Promise<void>((resolve) => {
@@ -304,7 +308,7 @@ class Assembled implements Delivery {
       });
     }
     // What is still out is reset: its successor must treat the head as one that may have arrived.
-    for (const lane of busy()) lane.hold.lose();
+    for (const lane of ours()) if (lane.isBusy || lane.knowsMoreThanPostgres) lane.hold.lose();
   }
 
   /** Policies, switches, new interfaces, addresses. */

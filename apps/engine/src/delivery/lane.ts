@@ -33,6 +33,8 @@ export class Lane {
   state: LaneState;
   /** What the head is doing in the stages, as last seen; for people. */
   headSeen: { readonly sequenceNo: SequenceNo; readonly status: MessageStatus } | null = null;
+  /** Attempts on their way to Postgres. */
+  unwritten = 0;
   readonly inRate = new Rate();
   readonly outRate = new Rate();
   private readonly runtime: LaneRuntime;
@@ -94,8 +96,19 @@ export class Lane {
   get isBusy(): boolean {
     const { name } = this.state.phase;
     return (
-      name === 'SENDING' || name === 'SETTLING' || name === 'GRANTING' || name === 'COMMANDING' || name === 'REPLAYING'
+      this.unwritten > 0 ||
+      name === 'SENDING' ||
+      name === 'SETTLING' ||
+      name === 'GRANTING' ||
+      name === 'COMMANDING' ||
+      name === 'REPLAYING'
     );
+  }
+
+  /** A copy of the head may be out, and no attempt in Postgres says so: only an owner that was told "unclean" will know. */
+  get knowsMoreThanPostgres(): boolean {
+    const { maybeSent, unknowns } = this.state.tries;
+    return maybeSent && unknowns === 0;
   }
 
   /** Starts nothing new; what is under way goes on. */

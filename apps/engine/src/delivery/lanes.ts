@@ -191,7 +191,11 @@ export class Lanes implements LaneInbox {
         return;
       case 'NOTE_ATTEMPT':
         this.counters.attempts += 1;
-        this.options.settleLoop.note(lane.hold, lane.state.interfaceId, [effect.attempt]);
+        lane.unwritten += 1;
+        this.options.settleLoop.note(lane.hold, lane.state.interfaceId, [effect.attempt], () => {
+          lane.unwritten -= 1;
+          this.changed(lane);
+        });
         return;
       case 'LOOK_UP':
         this.options.lookUp(lane, effect.fromSequenceNo);

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { createDatabase, type Database } from '../adapters/postgres/database.ts';
-import { Ownership } from './ownership.ts';
+import { Ownership, type OwnershipOptions } from './ownership.ts';
 import { DELIVERY_DEFAULTS } from './settings.ts';
 import type { ShardHold } from './shard-hold.ts';
 
@@ -38,7 +38,7 @@ afterEach(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-function member(name: string): Member {
+function member(name: string, change: Partial<OwnershipOptions> = {}): Member {
   const clock = new ManualClock();
   const opened: Member['opened'] = [];
   const closed: ShardHold[] = [];
@@ -51,6 +51,7 @@ function member(name: string): Member {
     open: async (holds) => void opened.push(...holds),
     close: (hold) => void closed.push(hold),
     drain: async () => undefined,
+    ...change,
   });
   const made = { name, clock, ownership, opened, closed };
   members.push(made);
@@ -131,6 +132,64 @@ test('G10: while Postgres does not answer, an owner stops by its own clock befor
   await database.close();
   await live(a, 9500);
   expect(a.opened.every((o) => o.hold.lost)).toBe(true);
+  members.splice(members.indexOf(a), 1);
+  database = createDatabase({
+    url: store.url,
+    statementTimeoutMs: 10_000,
+    connectionsMax: 4,
+    applicationName: 'test',
+    clock: systemClock,
+  });
+});
+
+test('G10: leases are renewed while the lanes are opened, however long that takes', async () => {
+  const reading = Promise.withResolvers<void>();
+  const acquired = Promise.withResolvers<readonly ShardHold[]>();
+  const a = member('a', {
+    open: (holds) => {
+      acquired.resolve(holds.map((h) => h.hold));
+      return reading.promise;
+    },
+  });
+  const started = a.ownership.start();
+  const holds = await acquired.promise;
+  await live(a, 15_000);
+  reading.resolve();
+  await started;
+  expect(holds.filter((hold) => hold.lost)).toEqual([]);
+  expect(a.ownership.shards).toHaveLength(256);
+});
+
+test('G4, G10: a hold ends before its shard is given back, so that nothing can be opened under it any more', async () => {
+  let lostBefore: boolean[] = [];
+  const a: Member = member('a', {
+    queries: {
+      query: (statement, values) => {
+        if (statement.name === 'give_back_shards') lostBefore = a.opened.map((o) => o.hold.lost);
+        return database.query(statement, values);
+      },
+    },
+  });
+  await a.ownership.start();
+  await a.ownership.stop();
+  expect(lostBefore).toHaveLength(256);
+  expect(lostBefore.every((lost) => lost)).toBe(true);
+  const b = member('b');
+  await b.ownership.start();
+  expect(b.opened.every((o) => o.clean)).toBe(true);
+});
+
+test('G10, G12: a stop while Postgres is away ends, and what outlasts the lease meanwhile is closed', async () => {
+  const draining = Promise.withResolvers<void>();
+  const a = member('a', { drain: () => draining.promise });
+  await a.ownership.start();
+  await database.close();
+  const stopped = a.ownership.stop();
+  await live(a, 9500);
+  expect(a.opened.every((o) => o.hold.lost)).toBe(true);
+  draining.resolve();
+  await stopped;
+  expect(a.clock.pending).toBe(0);
   members.splice(members.indexOf(a), 1);
   database = createDatabase({
     url: store.url,

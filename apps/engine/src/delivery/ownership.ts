@@ -58,7 +58,7 @@ export class Ownership {
   private first = true;
   private stopped = false;
   private readonly timers = new Map<string, () => void>();
-  private work: Promise<void> = Promise.resolve();
+  private readonly work = new Map<string, Promise<void>>();
   private lastRenewal: { readonly wallMs: number; readonly monotonicMs: number } | null = null;
 
   constructor(options: OwnershipOptions) {
@@ -80,15 +80,16 @@ export class Ownership {
 
   /** Takes what it may and opens its lanes; then goes on by itself. */
   async start(): Promise<void> {
-    await this.balance();
-    this.every('balance', this.options.settings.instanceHeartbeatMs, () => this.balance());
+    // Renewals begin first: to open many lanes may take a good part of a lease.
     this.every('renew', this.options.settings.leaseRenewMs, () => this.renewAll());
     this.watchLeases();
+    await this.balance();
+    this.every('balance', this.options.settings.instanceHeartbeatMs, () => this.balance());
   }
 
   /** Resolves when the heartbeat or renewal under way is done. */
-  settled(): Promise<void> {
-    return this.work;
+  async settled(): Promise<void> {
+    await Promise.all(this.work.values());
   }
 
   /** A settlement showed that the shard is somebody else's. */
@@ -100,24 +101,31 @@ export class Ownership {
     this.options.logger.warn({ shard: hold.shard, epoch: hold.epoch }, 'shard lost');
   }
 
-  /** Drains, gives everything back, says goodbye. */
+  /** Drains, gives everything back, says goodbye. Leases are watched to the end: Postgres may be away for longer than they last. */
   async stop(): Promise<void> {
     this.stopped = true;
-    for (const cancel of this.timers.values()) cancel();
-    await this.work;
-    await this.release([...this.held.values()]);
-    await sayStopped(this.options.queries, this.options.card.instance);
+    this.timers.get('balance')?.();
+    this.timers.get('renew')?.();
+    try {
+      await this.settled();
+      await this.release([...this.held.values()]);
+      await sayStopped(this.options.queries, this.options.card.instance);
+    } catch (error) {
+      this.options.logger.warn({ code: errorCodeOf(error) }, 'shards not given back: others take them after the lease');
+    } finally {
+      this.timers.get('watch')?.();
+    }
   }
 
-  /** One after the other: a balance and a renewal never run at once. */
+  /** Each by itself: a balance may take long (a drain, lanes to open), and leases must be renewed meanwhile. */
   private every(name: string, ms: number, run: () => Promise<void>): void {
     const next = (): void => {
       if (this.stopped) return;
       const later = (): void => {
-        this.work = this.work
-          .then(run)
+        const done = run()
           .catch((error: unknown) => this.options.logger.warn({ code: errorCodeOf(error) }, 'leases wait for postgres'))
           .finally(next);
+        this.work.set(name, done);
       };
       this.timers.set(name, this.options.clock.schedule(ms, later));
     };
@@ -212,16 +220,14 @@ export class Ownership {
   private async release(holds: readonly ShardHold[]): Promise<void> {
     if (holds.length === 0) return;
     await this.options.drain(holds);
+    const clean = holds.filter((h) => !h.lost);
     for (const hold of holds) {
       this.held.delete(hold.shard);
       this.options.close(hold);
+      // Before it is given back: whatever still reads a lane of it opens nothing under it.
+      hold.lose();
     }
-    await giveBack(
-      this.options.queries,
-      this.options.card.instance,
-      holds.filter((h) => !h.lost),
-    );
-    for (const hold of holds) hold.lose();
+    await giveBack(this.options.queries, this.options.card.instance, clean);
     this.options.logger.info({ shards: holds.length, held: this.held.size }, 'shards given back');
   }
 
@@ -253,7 +259,6 @@ export class Ownership {
   private watchLeases(): void {
     const { clock, settings } = this.options;
     const check = (): void => {
-      if (this.stopped) return;
       for (const hold of this.held.values())
         if (hold.mustClose(clock.monotonicMs(), settings.leaseCloseMarginMs)) this.lose(hold);
       this.timers.set('watch', clock.schedule(LEASE_WATCH_MS, check));

@@ -3,6 +3,7 @@
  * timers, so a lone message waits for nothing and a burst shares its commits.
  *
  * **Invariant:** an entry is told its answer once, or its hold is lost and it is told so. An error never drops one.
+ * **Invariant:** no entry waits for another one's data: what Postgres refuses alone is tried again by itself (G16).
  */
 import type { AttemptNote, Clock, SettleItem } from '@inorder/core';
 import type { Logger } from 'pino';
@@ -17,6 +18,8 @@ interface Waiting {
   readonly hold: ShardHold;
   readonly entry: SettleEntry;
   readonly done: (outcome: SettleOutcome) => void;
+  /** How long it waited after Postgres refused its data; 0 = it never did. */
+  readonly refusedMs: number;
 }
 
 export interface SettleLoopOptions {
@@ -31,6 +34,9 @@ export interface SettleLoopOptions {
 
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 2000;
+const REFUSED_MS_MAX = 30_000;
+/** Numbers in one statement per entry it may have: a batch of lanes that pass many must not outlast its time-out. */
+const CHANGES_PER_ENTRY = 4;
 
 export class SettleLoop {
   private readonly options: SettleLoopOptions;
@@ -50,15 +56,21 @@ export class SettleLoop {
       item,
       attempts: identified(item.attempts),
     };
-    this.add({ hold, entry, done });
+    this.add({ hold, entry, done, refusedMs: 0 });
   }
 
-  /** Attempts that settle nothing ride along; nobody waits for them. */
-  note(hold: ShardHold, interfaceId: SettleItem['interfaceId'], attempts: readonly AttemptNote[]): void {
+  /** Attempts that settle nothing ride along; the lane does not wait for them, but a drain does. */
+  note(
+    hold: ShardHold,
+    interfaceId: SettleItem['interfaceId'],
+    attempts: readonly AttemptNote[],
+    done: () => void,
+  ): void {
     this.add({
       hold,
       entry: { shard: hold.shard, epoch: hold.epoch, interfaceId, item: null, attempts: identified(attempts) },
-      done: () => undefined,
+      done,
+      refusedMs: 0,
     });
   }
 
@@ -89,12 +101,17 @@ export class SettleLoop {
     const batch: Waiting[] = [];
     const later: Waiting[] = [];
     const lanes = new Set<string>();
+    const changesMax = this.options.batchMax * CHANGES_PER_ENTRY;
+    let changes = 0;
     for (const w of this.waiting) {
+      const more = w.entry.item?.changes.length ?? 0;
       const repeats = w.entry.item !== null && lanes.has(w.entry.interfaceId);
-      if (batch.length >= this.options.batchMax || repeats) {
+      const full = batch.length >= this.options.batchMax || (batch.length > 0 && changes + more > changesMax);
+      if (full || repeats) {
         later.push(w);
         continue;
       }
+      changes += more;
       if (w.entry.item !== null) lanes.add(w.entry.interfaceId);
       batch.push(w);
     }
@@ -126,12 +143,23 @@ export class SettleLoop {
           return;
         }
         const log = { code: errorCodeOf(error), kind, entries: alive.length, interfaceId: alive[0]?.entry.interfaceId };
+        const [only] = alive;
+        if (kind === 'data' && only !== undefined) {
+          this.options.logger.error(log, 'settlement refused for its data; its lane waits alone');
+          this.tryLater(only);
+          return;
+        }
         if (kind === 'infrastructure') this.options.logger.warn(log, 'settlement waits for postgres');
         else this.options.logger.error(log, 'settlement refused');
         await this.pause(delayMs);
         batch = alive;
       }
     }
+  }
+
+  private tryLater(w: Waiting): void {
+    const refusedMs = Math.min(Math.max(RETRY_MS, w.refusedMs * 2), REFUSED_MS_MAX);
+    this.options.clock.schedule(refusedMs, () => this.add({ ...w, refusedMs }));
   }
 
   private answer(batch: readonly Waiting[], answer: SettleAnswer): void {

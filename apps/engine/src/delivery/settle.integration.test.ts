@@ -1,4 +1,5 @@
 import {
+  type AttemptNote,
   type Epoch,
   type InterfaceId,
   interfaceId,
@@ -10,11 +11,14 @@ import {
 } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import { type TestDatabase, testDatabase } from '@inorder/testkit/services';
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { createDatabase, type Database } from '../adapters/postgres/database.ts';
-import { acquire, observe } from '../adapters/postgres/lease-queries.ts';
+import { acquire, observe, renew } from '../adapters/postgres/lease-queries.ts';
 import { identified, type SettleEntry, settle } from '../adapters/postgres/settle-queries.ts';
+import { SettleLoop, type SettleOutcome } from './settle-loop.ts';
+import { ShardHold } from './shard-hold.ts';
 
 const SHARD = shard(7);
 let store: TestDatabase;
@@ -83,6 +87,32 @@ function item(change: Partial<SettleItem> = {}): SettleItem {
 
 function entry(of: Epoch, settled: SettleItem): SettleEntry {
   return { shard: SHARD, epoch: of, interfaceId: lane, item: settled, attempts: identified(settled.attempts) };
+}
+
+const NOTE: AttemptNote = {
+  sequenceNo: sequenceNo(1),
+  messageId: messageId(uuidv7()),
+  attemptNo: 1,
+  kind: 'FIRST',
+  outcome: 'UNKNOWN',
+  destinationId: null,
+  code: 'MLLP_ACK_TIMEOUT',
+  ackCode: null,
+  detail: null,
+  controlId: 'C1',
+  response: null,
+  durationMs: 1,
+};
+
+function loopOver(over: Database, batchMax: number): SettleLoop {
+  return new SettleLoop({
+    database: over,
+    owner: 'A',
+    batchMax,
+    clock: systemClock,
+    logger: pino({ level: 'silent' }),
+    onLost: () => undefined,
+  });
 }
 
 async function laneNow(): Promise<{ checkpoint: number; statuses: string[] }> {
@@ -208,4 +238,60 @@ test('G5: Postgres itself refuses to move a checkpoint back', async () => {
       lane,
     ]),
   ).rejects.toThrow('may not move back');
+});
+
+test('G16: what Postgres refuses for its data waits alone; the settlements of others go on, and drains do not wait', async () => {
+  const hold = new ShardHold(SHARD, await takeShard('A'), Number.POSITIVE_INFINITY);
+  const loop = loopOver(database, 500);
+  let noted = false;
+  // An int4 cannot hold it (22003).
+  loop.note(hold, lane, [{ ...NOTE, durationMs: 3e9 }], () => {
+    noted = true;
+  });
+  const outcome = await new Promise<SettleOutcome>((resolve) => loop.settle(hold, item(), resolve));
+  expect(outcome).toBe('SETTLED');
+  await loop.drained();
+  expect(noted).toBe(false);
+  hold.lose();
+});
+
+test('G19: a statement carries a bounded number of changes, however many lanes pass many numbers at once', async () => {
+  const hold = new ShardHold(SHARD, await takeShard('A'), Number.POSITIVE_INFINITY);
+  const sizes: number[] = [];
+  const loop = loopOver(
+    {
+      ...database,
+      query: async (_, values) => {
+        sizes.push((values[12] as unknown[]).length);
+        return [{ shards: [SHARD], lanes: values[3] }] as never;
+      },
+    },
+    10,
+  );
+  const [change] = item().changes;
+  const changes = Array.from({ length: 25 }, () => change ?? expect.fail());
+  const ended = Array.from({ length: 8 }, () => {
+    const each = item({ interfaceId: interfaceId(uuidv7()), changes });
+    return new Promise<SettleOutcome>((resolve) => loop.settle(hold, each, resolve));
+  });
+  expect(new Set(await Promise.all(ended))).toEqual(new Set(['SETTLED']));
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(40);
+  expect(sizes.reduce((a, b) => a + b, 0)).toBe(200);
+});
+
+test('G12: renewals and settlements lock leases in the same order, so that they never end each other as a deadlock', async () => {
+  const { leases } = await observe(database);
+  const shards = leases.map((l) => l.shard);
+  const held = await acquire(database, 'A' as never, 10_000, leases);
+  expect(held).toHaveLength(256);
+  const backwards = [...held].sort((a, b) => b.shard - a.shard);
+  const entries = held.map((h): SettleEntry => ({ ...h, item: null, interfaceId: lane, attempts: [] }));
+  let done = false;
+  const settling = (async () => {
+    while (!done) await settle(database, 'A', entries);
+  })();
+  for (let i = 0; i < 30; i++)
+    expect((await renew(database, 'A' as never, 10_000, backwards)).size).toBe(shards.length);
+  done = true;
+  await settling;
 });

@@ -106,13 +106,16 @@ export async function acquire(
 const RENEW: Statement = {
   name: 'renew_shards',
   text: `
+WITH own AS MATERIALIZED (
+  SELECT l.shard FROM shard_lease l JOIN unnest($3::smallint[], $4::bigint[]) AS o(shard, epoch) ON l.shard = o.shard AND l.epoch = o.epoch
+   WHERE l.owner = $1 ORDER BY l.shard FOR UPDATE OF l
+)
 UPDATE shard_lease l SET renewals = l.renewals + 1, expires_at = now() + $2 * interval '1 millisecond'
-  FROM unnest($3::smallint[], $4::bigint[]) AS o(shard, epoch)
- WHERE l.shard = o.shard AND l.epoch = o.epoch AND l.owner = $1
+  FROM own WHERE l.shard = own.shard
 RETURNING l.shard`,
 };
 
-/** Shards that are still ours. */
+/** Shards that are still ours. Locked in the order settlements lock them, or the two would wait for each other. */
 export async function renew(
   queries: Queries,
   owner: InstanceId,
@@ -131,9 +134,11 @@ export async function renew(
 const GIVE_BACK: Statement = {
   name: 'give_back_shards',
   text: `
-UPDATE shard_lease l SET owner = NULL, expires_at = now()
-  FROM unnest($2::smallint[], $3::bigint[]) AS o(shard, epoch)
- WHERE l.shard = o.shard AND l.epoch = o.epoch AND l.owner = $1`,
+WITH own AS MATERIALIZED (
+  SELECT l.shard FROM shard_lease l JOIN unnest($2::smallint[], $3::bigint[]) AS o(shard, epoch) ON l.shard = o.shard AND l.epoch = o.epoch
+   WHERE l.owner = $1 ORDER BY l.shard FOR UPDATE OF l
+)
+UPDATE shard_lease l SET owner = NULL, expires_at = now() FROM own WHERE l.shard = own.shard`,
 };
 
 /** After the drain: whoever comes next may begin at once and knows that nothing is under way. */
