@@ -107,3 +107,19 @@ test('G8: a probe that nobody answers is followed by another, later each time', 
   breaker.unanswered('b', 'MLLP_ACK_TIMEOUT', 'no answer to one that is not the probe');
   expect(breaker.blocks('a')).toBeNull();
 });
+
+test('G7: where nobody waits for the try, the next lane that comes is the one; it still is down until it answers', () => {
+  const { clock, breaker, woken, told } = world();
+  breaker.failed('MLLP_CONNECT', 'refused');
+  clock.advance(500);
+  expect(woken).toEqual([]);
+  expect(breaker.isOpen).toBe(true);
+  expect(breaker.blocks('a')).toBeNull();
+  expect(breaker.blocks('b')?.code).toBe('MLLP_CONNECT');
+  breaker.failed('MLLP_CONNECT', 'refused');
+  breaker.wait('a');
+  clock.advance(1000);
+  expect(woken).toEqual(['a']);
+  breaker.answered();
+  expect(told).toEqual(['open MLLP_CONNECT', 'close']);
+});

@@ -24,6 +24,8 @@ export class Breaker<Waiter> {
   private readonly waiters = new Set<Waiter>();
   private open: { code: ErrorCode; sinceAt: number; retryAt: number; delayMs: number } | null = null;
   private probe: Waiter | null = null;
+  /** A try is due and nobody waited for it. */
+  private turnIsFree = false;
   private cancel = (): void => undefined;
 
   constructor(options: BreakerOptions<Waiter>) {
@@ -33,7 +35,10 @@ export class Breaker<Waiter> {
   /** null: go ahead. Otherwise why not, and when the next try is due. */
   blocks(waiter: Waiter): { readonly code: ErrorCode; readonly sinceAt: number; readonly retryAt: number } | null {
     if (this.open === null || this.probe === waiter) return null;
-    return this.open;
+    if (!this.turnIsFree) return this.open;
+    this.turnIsFree = false;
+    this.probe = waiter;
+    return null;
   }
 
   /** The lane waits for this endpoint. */
@@ -61,7 +66,8 @@ export class Breaker<Waiter> {
     const before = this.open;
     const delayMs = before === null ? this.options.probeMs : Math.min(before.delayMs * 2, this.options.probeMsMax);
     // Several sends fail together when an endpoint goes; only a probe's failure lengthens the wait.
-    if (before === null || this.probe !== null) {
+    if (before === null || this.probe !== null || this.turnIsFree) {
+      this.turnIsFree = false;
       this.open = { code, sinceAt: before?.sinceAt ?? nowAt, retryAt: nowAt + delayMs, delayMs };
       this.probe = null;
       this.arm();
@@ -75,6 +81,7 @@ export class Breaker<Waiter> {
     if (this.open === null) return;
     this.open = null;
     this.probe = null;
+    this.turnIsFree = false;
     this.cancel();
     this.options.onClose();
     const waiting = [...this.waiters];
@@ -106,8 +113,7 @@ export class Breaker<Waiter> {
       this.probe = null;
     }
     if (this.open === null) return;
-    // Nobody waits: the next lane that comes is the probe.
-    this.open = null;
-    this.options.onClose();
+    // Nobody waits: the next lane that comes is the probe. The endpoint has not answered, so it still is down.
+    this.turnIsFree = true;
   }
 }
