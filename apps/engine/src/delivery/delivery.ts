@@ -259,6 +259,8 @@ class Assembled implements Delivery {
   }
 
   private restage(ids: readonly MessageId[]): void {
+    // What the stages make of them now is what is sent, wherever they run.
+    for (const id of ids) this.payloads.drop(id);
     if (this.stages === null) return;
     this.stages
       .restage(ids)

@@ -4,21 +4,22 @@
  * **Invariant:** a lane exists only under a ShardHold; when the hold ends the lane is dead, and whatever still returns in
  * its name changes nothing.
  */
-import type {
-  Clock,
-  Decision,
-  Effect,
-  Epoch,
-  ErrorCode,
-  HoldReason,
-  InterfaceCode,
-  InterfaceId,
-  LanePolicy,
-  Outcome,
-  Send,
-  SequenceNo,
-  SettleItem,
-  Shard,
+import {
+  type Clock,
+  type Decision,
+  type Effect,
+  type Epoch,
+  type ErrorCode,
+  type HoldReason,
+  type InterfaceCode,
+  type InterfaceId,
+  type LanePolicy,
+  type Outcome,
+  type Send,
+  type SequenceNo,
+  type SettleItem,
+  type Shard,
+  windowEntries,
 } from '@inorder/core';
 import type { Logger } from 'pino';
 import { errorCodeOf } from '../adapters/postgres/database.ts';
@@ -108,6 +109,9 @@ export class Lanes implements LaneInbox {
       if (lane === undefined || lane.hold.shard !== shard) continue;
       this.leaveBreaker(lane);
       this.carry(lane);
+      // Another owner may have them repaired before we see this lane again.
+      for (const { value } of windowEntries(lane.state.window))
+        this.options.payloads.drop(value.status === 'PROCESSED' ? value.order.messageId : value.messageId);
       lane.end();
       this.lanes.delete(id);
     }

@@ -7,11 +7,14 @@ export interface OutboundPayloadsOptions {
   readonly read: (ids: readonly MessageId[]) => Promise<Map<MessageId, Uint8Array>>;
 }
 
+/** Messages in one read: at a takeover thousands of lanes ask in one tick, and a read that outlasts its time-out helps none. */
+const READ_MAX = 500;
+
 export class OutboundPayloads {
   private readonly options: OutboundPayloadsOptions;
   private readonly kept = new Map<MessageId, Uint8Array>();
   private bytes = 0;
-  private wanted = new Map<
+  private readonly wanted = new Map<
     MessageId,
     { resolve: (payload: Uint8Array | undefined) => void; reject: (cause: unknown) => void }[]
   >();
@@ -23,8 +26,9 @@ export class OutboundPayloads {
     this.options = options;
   }
 
+  /** What comes last counts: a number that was repaired has other bytes than before. */
   keep(id: MessageId, payload: Uint8Array): void {
-    if (this.kept.has(id)) return;
+    this.drop(id);
     this.kept.set(id, payload);
     this.bytes += payload.byteLength;
     for (const [oldest, old] of this.kept) {
@@ -61,8 +65,8 @@ export class OutboundPayloads {
     // What is asked for in the same tick shares the read.
     await Promise.resolve();
     while (this.wanted.size > 0) {
-      const batch = this.wanted;
-      this.wanted = new Map();
+      const batch = new Map([...this.wanted].slice(0, READ_MAX));
+      for (const id of batch.keys()) this.wanted.delete(id);
       try {
         const found = await this.options.read([...batch.keys()]);
         this.reads += batch.size;

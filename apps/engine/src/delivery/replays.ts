@@ -16,7 +16,7 @@ import {
 } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
-import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { classify, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import { keepStaged, type ReplayInput, readReplayInput, recordReplay } from '../adapters/postgres/replay-queries.ts';
 import { identify } from '../stages/control-id.ts';
 import type { StageOutcome } from '../stages/pipeline.ts';
@@ -61,7 +61,7 @@ export class Replays {
   async run(lane: Lane, replay: ReplayOrder): Promise<void> {
     while (!lane.isDead) {
       try {
-        const again = await this.tryOnce(lane, replay);
+        const again = await this.tryOnce(lane, replay).catch((error: unknown) => this.refused(lane, replay, error));
         lane.tell({ kind: 'REPLAY_RECORDED', again, nowAt: this.options.clock.wallMs() });
         return;
       } catch (error) {
@@ -69,16 +69,28 @@ export class Replays {
           { interface: lane.code, sequenceNo: replay.sequenceNo, code: errorCodeOf(error) },
           'replay waits for postgres',
         );
-        await new Promise<void>((resolve) => {
-          this.options.clock.schedule(RETRY_MS, resolve);
-        });
+        await this.pause();
       }
     }
+  }
+
+  /** What Postgres refuses for its data will not be better next time, and the lane waits (G16). */
+  private refused(lane: Lane, replay: ReplayOrder, error: unknown): Promise<null> {
+    if (classify(error) !== 'data') throw error;
+    const detail = `Postgres refuses the data of this replay (SQLSTATE ${errorCodeOf(error)})`;
+    return this.end(lane, replay, 'FAILED', 'STORE_DATA_REFUSED', detail, null);
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.schedule(RETRY_MS, resolve);
+    });
   }
 
   /** null: it has ended. Otherwise when it is tried again. */
   private async tryOnce(lane: Lane, replay: ReplayOrder): Promise<ReplayOrder | null> {
     const ready = await this.prepare(lane, replay);
+    if (lane.isDead) return null;
     if (!ready.ok) return this.end(lane, replay, 'FAILED', ready.code, ready.detail, null);
     const endpoint = this.options.destinations.get(ready.staged.destinationId);
     const blocked = endpoint.breaker.blocks(lane);
@@ -159,7 +171,8 @@ export class Replays {
       input.wasSent && input.controlId !== null ? { payload: input.sent, controlId: input.controlId } : null;
     const now = { payload: outcome.processed ?? input.raw, controlId: outcome.controlId };
     const staged = { ...identify(input.format, now, before, replay.replayId), destinationId };
-    await keepStaged(this.options.database, replay.replayId, staged);
+    if (!(await keepStaged(this.options.database, replay.replayId, staged)))
+      throw new Error('the replay was staged before: what was kept then is read again');
     return { ok: true, staged, input };
   }
 
@@ -184,17 +197,19 @@ export class Replays {
     attempt: Parameters<typeof recordReplay>[1]['attempt'],
   ): Promise<void> {
     const { shard, epoch } = lane.hold;
-    const ours = await recordReplay(this.options.database, {
-      shard,
-      epoch,
-      owner: this.options.owner,
-      replayId: replay.replayId,
-      state,
-      code,
-      detail,
-      attempt,
-    });
-    if (!ours) lane.end();
+    const { database, owner, logger } = this.options;
+    const record = { shard, epoch, owner, replayId: replay.replayId, state, code, detail, attempt };
+    // Only the record is repeated: the message has been sent, and the laboratory must not get it again for our sake.
+    while (!lane.isDead) {
+      try {
+        if (!(await recordReplay(database, record))) lane.end();
+        return;
+      } catch (error) {
+        const { sequenceNo } = replay;
+        logger.warn({ interface: lane.code, sequenceNo, code: errorCodeOf(error) }, 'replay not recorded yet');
+        await this.pause();
+      }
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import {
   sequenceNo,
 } from '@inorder/core';
 import type { Queries, Statement } from './database.ts';
+import { plain } from './settle-queries.ts';
 
 /** Index: replay_state_idx. Few rows: replays that have not ended. */
 const PENDING_REPLAYS: Statement = {
@@ -112,18 +113,23 @@ export async function readReplayInput(queries: Queries, replayId: string): Promi
   };
 }
 
-/** Keeps what the stages made of it, so that every try sends the same bytes. Index: replay_pkey. */
+/** Keeps what the stages made of it, so that every try sends the same bytes. Whoever comes first says which. Index: replay_pkey. */
 const STAGED: Statement = {
   name: 'replay_staged',
-  text: `UPDATE replay SET state = 'RUNNING', processed = $2, control_id = $3, destination_id = $4 WHERE replay_id = $1`,
+  text: `
+UPDATE replay SET state = 'RUNNING', processed = $2, control_id = $3, destination_id = $4
+ WHERE replay_id = $1 AND state IN ('PENDING', 'RUNNING') AND processed IS NULL
+RETURNING replay_id`,
 };
 
+/** false: it was staged before or has ended; read it again. */
 export async function keepStaged(
   queries: Queries,
   replayId: string,
   staged: NonNullable<ReplayInput['staged']>,
-): Promise<void> {
-  await queries.query(STAGED, [replayId, staged.payload, staged.controlId, staged.destinationId]);
+): Promise<boolean> {
+  const rows = await queries.query(STAGED, [replayId, staged.payload, staged.controlId, staged.destinationId]);
+  return rows.length === 1;
 }
 
 /** Fenced like a settlement. Index: replay_pkey, dead_letter_pkey. */
@@ -142,6 +148,7 @@ WITH own AS MATERIALIZED (
                                 error_code, ack_code, detail, control_id, request, response, duration_ms)
   SELECT $8, d.interface_id, d.sequence_no, d.message_id, $9, 'REPLAY', $10::attempt_outcome, own.epoch, $3, d.destination_id, $6, $11, $7, d.control_id, $12, $13, $14
     FROM done d, own WHERE $10 IS NOT NULL
+  ON CONFLICT (attempt_id) DO NOTHING
 ), resolved AS (
   UPDATE dead_letter l SET resolved_at = now(), resolution = 'REPLAYED' FROM done d WHERE $5 = 'DELIVERED' AND l.message_id = d.message_id AND l.resolved_at IS NULL
 )
@@ -168,7 +175,7 @@ export interface ReplayRecord {
   } | null;
 }
 
-/** false: the shard is no longer ours and nothing was written. */
+/** May be repeated after a COMMIT whose answer was lost. false: the shard is no longer ours and nothing was written. */
 export async function recordReplay(queries: Queries, r: ReplayRecord): Promise<boolean> {
   const a = r.attempt;
   const [row] = await queries.query<{ owned: number }>(RECORD, [
@@ -178,11 +185,11 @@ export async function recordReplay(queries: Queries, r: ReplayRecord): Promise<b
     r.replayId,
     r.state,
     r.code,
-    r.detail,
+    plain(r.detail),
     a?.attemptId ?? null,
     a?.attemptNo ?? null,
     a?.outcome ?? null,
-    a?.ackCode ?? null,
+    plain(a?.ackCode ?? null),
     a?.request ?? null,
     a?.response ?? null,
     a?.durationMs ?? null,

@@ -148,7 +148,7 @@ export async function settle(queries: Queries, owner: string, entries: readonly 
 }
 
 /** Postgres stores no NUL in text; what a destination answered must not be able to stop a settlement (G16). */
-function plain(text: string | null): string | null {
+export function plain(text: string | null): string | null {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it is about
   return text === null ? null : text.replaceAll(/\u0000/g, '').slice(0, 2000);
 }
