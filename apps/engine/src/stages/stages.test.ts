@@ -406,7 +406,7 @@ test('the product pipeline runs in the worker: an empty body ends FAILED, naming
   await using fixture = await siteFixture({ interfaces: 1 });
   await using on = engine(fixture, { workerEntry: new URL('./worker.ts', import.meta.url) });
   const rows = await run(fixture, on, ['']);
-  expect(rows.map((row) => [row.status, row.code])).toEqual([['FAILED', 'HL7_NOT_PARSEABLE']]);
+  expect(rows.map((row) => [row.status, row.code])).toEqual([['FAILED', 'INGEST_EMPTY']]);
   const { rows: letters } = await fixture.test.pool.query<{ detail: string }>('SELECT detail FROM dead_letter');
   expect(letters[0]?.detail).toContain('MSH');
 });
