@@ -16,6 +16,7 @@
  */
 import type { ErrorCode } from '../codes.ts';
 import type { CommandId, DestinationId, Epoch, InterfaceId, MessageId, SequenceNo } from '../ids.ts';
+import type { DeliveryResult } from '../ports.ts';
 import type {
   AttemptKind,
   AttemptOutcome,
@@ -239,20 +240,7 @@ export type LaneEvent =
     }
   | {
       readonly kind: 'SEND_RESULT';
-      readonly result:
-        | {
-            readonly ok: true;
-            readonly byDuplicate: boolean;
-            readonly ackCode: string;
-            readonly response: Uint8Array | null;
-          }
-        | {
-            readonly ok: false;
-            readonly code: ErrorCode;
-            readonly detail: string;
-            readonly ackCode: string | null;
-            readonly response: Uint8Array | null;
-          };
+      readonly result: DeliveryResult;
       readonly nowAt: number;
       /** When the destination last answered any other message; null = never seen. */
       readonly lastAnswerAt: number | null;
