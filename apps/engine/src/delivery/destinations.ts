@@ -1,5 +1,13 @@
 /** The endpoints of this instance: connectors opened on first use, each with its breaker and what it said last. */
-import type { Clock, DeliveryRequest, DeliveryResult, DestinationId, ErrorCode, MessageId } from '@inorder/core';
+import type {
+  CancelSignal,
+  Clock,
+  DeliveryRequest,
+  DeliveryResult,
+  DestinationId,
+  ErrorCode,
+  MessageId,
+} from '@inorder/core';
 import { errorClass } from '@inorder/core';
 import type { DestinationDocument } from '@inorder/shared';
 import type { Logger } from 'pino';
@@ -87,7 +95,7 @@ export class Endpoint<Waiter> {
   async deliver(
     waiter: Waiter,
     request: DeliveryRequest,
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): Promise<{ readonly result: DeliveryResult; readonly retryAt: number }> {
     const connector = this.open();
     if (connector === undefined) {

@@ -10,6 +10,7 @@ import {
   type Effect,
   type Epoch,
   type ErrorCode,
+  errorClass,
   type HoldReason,
   type InterfaceCode,
   type InterfaceId,
@@ -240,8 +241,11 @@ export class Lanes implements LaneInbox {
       format: send.order.format,
       payload,
     };
-    const { result, retryAt } = await endpoint.deliver(lane, request, lane.hold.signal);
+    const signal = lane.hold.sendSignal(clock, settings.leaseSendMarginMs);
+    const { result, retryAt } = await endpoint.deliver(lane, request, signal);
     if (!isStill(lane, send)) return;
+    // It never left: while it waited for a connection the lease grew too short.
+    if (!result.ok && errorClass(result.code) === 'endpoint' && signal.aborted) return this.blockedByLease(lane);
     lane.tell({
       kind: 'SEND_RESULT',
       result,

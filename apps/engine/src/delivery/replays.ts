@@ -110,7 +110,8 @@ export class Replays {
       format: ready.input.format,
       payload: ready.staged.payload,
     };
-    const { result, retryAt } = await endpoint.deliver(lane, request, lane.hold.signal);
+    const signal = lane.hold.sendSignal(this.options.clock, this.options.settings.leaseSendMarginMs);
+    const { result, retryAt } = await endpoint.deliver(lane, request, signal);
     const attempt = {
       attemptId: uuidv7(),
       attemptNo: request.attempt,

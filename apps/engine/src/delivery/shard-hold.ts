@@ -2,7 +2,7 @@
  * One tenure of one shard: everything a lane may do in its name ends with it. A new epoch is a new object, so a promise
  * of an old one can only find that its hold is lost (G10).
  */
-import type { Epoch, Shard } from '@inorder/core';
+import type { CancelSignal, Epoch, Shard } from '@inorder/core';
 
 export class ShardHold {
   readonly shard: Shard;
@@ -21,11 +21,6 @@ export class ShardHold {
     return this.abort.signal.aborted;
   }
 
-  /** Aborts when the hold ends: a send under way resets its connection. */
-  get signal(): AbortSignal {
-    return this.abort.signal;
-  }
-
   /** `monotonicMs` of the moment before the renewal was asked for, plus the lease. */
   extendTo(validUntilMs: number): void {
     this.validUntilMs = validUntilMs;
@@ -38,6 +33,22 @@ export class ShardHold {
   /** True once so little is left that open sockets must be reset. */
   mustClose(monotonicMs: number, marginMs: number): boolean {
     return monotonicMs >= this.validUntilMs - marginMs;
+  }
+
+  /**
+   * Aborts when the hold ends, and a send under way resets its connection. Also aborted while too little of the lease is left: a send that waited for a connection asks it at
+   * the moment its bytes would leave. After a freeze answers may be read before the timer that watches the lease runs.
+   */
+  sendSignal(clock: { monotonicMs(): number }, marginMs: number): CancelSignal {
+    const { signal } = this.abort;
+    const isAborted = (): boolean => !this.maySend(clock.monotonicMs(), marginMs);
+    return {
+      get aborted() {
+        return isAborted();
+      },
+      addEventListener: (type, listener, options) => signal.addEventListener(type, listener, options),
+      removeEventListener: (type, listener) => signal.removeEventListener(type, listener),
+    };
   }
 
   lose(): void {
