@@ -3,6 +3,7 @@
  * Each journey brings its own interface and laboratory, so they run beside each other.
  */
 import { defineConfig } from '@playwright/test';
+import { BROWSER } from './running/browser.ts';
 import { runningSystem } from './running/facts.ts';
 
 export default defineConfig({
@@ -25,17 +26,6 @@ export default defineConfig({
     contextOptions: { reducedMotion: 'reduce' },
     trace: 'retain-on-failure',
     actionTimeout: 20_000,
-    launchOptions: {
-      executablePath: process.env['CHROME_PATH'] ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    },
+    launchOptions: BROWSER,
   },
 });

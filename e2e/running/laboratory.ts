@@ -25,6 +25,8 @@ type InterfacePlan = SiteDocument['interfaces'][string];
 export interface LaboratoryPlan {
   /** Interface code, of this journey alone. */
   readonly code: string;
+  /** Of the interface; default its code with a word. */
+  readonly name?: string;
   readonly delivery?: Partial<InterfacePlan['delivery']>;
   readonly destination?: Readonly<Record<string, unknown>>;
   readonly site?: string;
@@ -117,7 +119,7 @@ function siteOf(plan: LaboratoryPlan, lis: LisHandle, endpoint: string, table: s
     },
     interfaces: {
       [plan.code]: {
-        name: `Ward of ${plan.code}`,
+        name: plan.name ?? `Ward of ${plan.code}`,
         site: plan.site ?? 'Northgate',
         enabled,
         enrich: [{ codeTable: table }],

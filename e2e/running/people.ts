@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { hashPassword, uuidv7 } from '@inorder/db';
-import { ROLES, type Role } from '@inorder/shared';
+import { ADMIN_SECRET_HEADER, ROLES, type Role, SIGN_IN_LINK_PATH } from '@inorder/shared';
 import type pg from 'pg';
 import type { Person } from './facts.ts';
 
@@ -30,26 +30,35 @@ export async function makePeople(pool: pg.Pool): Promise<Record<Role, Omit<Perso
   return byRole(made);
 }
 
-/** Signs everybody in as the sign-in page does, once: the console allows few tries a minute. */
+/** Opens everybody a session through a one-time link: the console allows few passwords a minute, and journeys try some. */
 export async function signPeopleIn(
   consoleUrl: string,
+  adminSecret: string,
   people: Record<Role, Omit<Person, 'session'>>,
   folder: string,
 ): Promise<Record<Role, Person>> {
   const signedIn = ROLES.map(async (role) => {
     const { email, password } = people[role];
-    const answer = await fetch(new URL('/api/auth/sign-in/email', consoleUrl), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', origin: consoleUrl },
-      body: JSON.stringify({ email, password }),
-    });
-    if (!answer.ok) throw new Error(`the ${role} cannot sign in: HTTP ${answer.status}`);
+    const answer = await fetch(await signInLink(consoleUrl, adminSecret, email), { redirect: 'manual' });
     const session = path.join(folder, `${role}.json`);
     const cookies = answer.headers.getSetCookie().flatMap((line) => cookieOf(line, consoleUrl));
+    if (cookies.length === 0) throw new Error(`the ${role} cannot sign in: HTTP ${answer.status}`);
     writeFileSync(session, JSON.stringify({ cookies, origins: [] }), { mode: 0o600 });
     return { role, email, password, session };
   });
   return byRole(await Promise.all(signedIn));
+}
+
+/** As `./inorder up` prints it. Without an e-mail: for the oldest administrator. */
+export async function signInLink(consoleUrl: string, adminSecret: string, email?: string): Promise<string> {
+  const answer = await fetch(new URL(SIGN_IN_LINK_PATH, consoleUrl), {
+    method: 'POST',
+    headers: { [ADMIN_SECRET_HEADER]: adminSecret },
+    body: JSON.stringify(email === undefined ? {} : { email }),
+  });
+  if (!answer.ok) throw new Error(`the console gives no sign-in link: HTTP ${answer.status}`);
+  const { url } = (await answer.json()) as { url: string }; // the route's answer
+  return url;
 }
 
 function cookieOf(line: string, consoleUrl: string): object[] {

@@ -81,6 +81,6 @@ async function start(logs: string, stack: AsyncDisposableStack): Promise<Running
     databaseUrl: database.url,
     amqpPort,
     adminSecret,
-    people: await signPeopleIn(console.url, people, folder),
+    people: await signPeopleIn(console.url, adminSecret, people, folder),
   };
 }
