@@ -45,6 +45,11 @@ export class SourceLeases {
     return lease !== undefined && this.options.clock.monotonicMs() < lease.validUntilMs ? lease.epoch : undefined;
   }
 
+  /** As last seen in Postgres, even where Postgres is away for longer than the lease: nobody is known to have it instead. */
+  heldEpoch(id: SourceId): Epoch | undefined {
+    return this.held.get(id)?.epoch;
+  }
+
   async start(): Promise<void> {
     await this.round();
     this.schedule();
@@ -83,7 +88,7 @@ export class SourceLeases {
   private async round(): Promise<void> {
     if (this.stopped) return;
     const { queries, instance, clock, leaseMs } = this.options;
-    const before = [...this.held.keys()].join();
+    const before = this.holding();
     const startup = this.first;
     const wanted = this.options.wanted();
     const askedMs = clock.monotonicMs();
@@ -106,7 +111,11 @@ export class SourceLeases {
     const surplus = [...this.held.keys()].filter((id) => !wanted.has(id));
     for (const id of surplus) this.held.delete(id);
     await giveBackSources(queries, instance, surplus);
-    if ([...this.held.keys()].join() !== before) this.options.onChange();
+    if (this.holding() !== before) this.options.onChange();
+  }
+
+  private holding(): string {
+    return Array.from(this.held, ([id, { epoch }]) => `${id} ${epoch}`).join();
   }
 
   private mayTake(lease: SourceLease, nowMs: number, startup: boolean): boolean {

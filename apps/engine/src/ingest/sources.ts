@@ -30,7 +30,12 @@ const ENVELOPE_BYTES = 65_536;
 interface Listening {
   readonly listener: AmqpListener;
   readonly document: string;
+  /** Sources that producers may be attached to, and what they were let in under. */
+  readonly granted: Map<SourceId, string>;
 }
+
+/** A port that is still taken by the process before us comes free. */
+const LISTEN_RETRY_MS = 1000;
 
 interface Receiving {
   readonly receiver: AmqpReceiver;
@@ -143,12 +148,12 @@ export class Sources {
 
   private async listen(connection: SiteConnection): Promise<void> {
     const { listenPort, logger } = this.options;
-    if (
-      connection.document.kind !== 'LISTEN' ||
-      listenPort === undefined ||
-      this.listeners.has(connection.connectionId)
-    )
+    if (connection.document.kind !== 'LISTEN' || listenPort === undefined) return;
+    const open = this.listeners.get(connection.connectionId);
+    if (open !== undefined) {
+      this.revoke(connection, open);
       return;
+    }
     const port = listenPort === 0 ? connection.document.port : listenPort;
     const listener = new AmqpListener({
       ...this.common(),
@@ -157,14 +162,42 @@ export class Sources {
     });
     try {
       const opened = await listener.start();
-      this.listeners.set(connection.connectionId, { listener, document: JSON.stringify(connection.document) });
+      const granted = this.grants(connection);
+      this.listeners.set(connection.connectionId, { listener, document: JSON.stringify(connection.document), granted });
       logger.info({ connection: connection.name, host: connection.document.host, port: opened }, 'amqp listener open');
     } catch (error) {
       logger.error(
         { connection: connection.name, port, reason: error instanceof Error ? error.message : String(error) },
         'amqp listener not opened',
       );
+      this.options.clock.schedule(LISTEN_RETRY_MS, () => this.arrange());
     }
+  }
+
+  /** Sources of this connection that we may take from, each with all that its producers were let in under. */
+  private grants(connection: SiteConnection): Map<SourceId, string> {
+    const grants = new Map<SourceId, string>();
+    for (const { sourceId, connectionId, document } of this.options.site.sources()) {
+      const epoch = this.leases.heldEpoch(sourceId);
+      if (connectionId === connection.connectionId && epoch !== undefined)
+        grants.set(sourceId, `${epoch} ${document.address} ${document.credit} ${document.producers}`);
+    }
+    return grants;
+  }
+
+  /** Producers of a source that is no longer ours, or no longer what it was, are told to attach again (G3). */
+  private revoke(connection: SiteConnection, open: Listening): void {
+    const now = this.grants(connection);
+    for (const [id, key] of open.granted) {
+      if (now.get(id) === key) continue;
+      const gone = now.get(id) === undefined;
+      open.listener.revoke(
+        id,
+        gone ? 'Another engine instance reads this source now; attach there' : 'The source was changed; attach again',
+      );
+      open.granted.delete(id);
+    }
+    for (const [id, key] of now) open.granted.set(id, key);
   }
 
   private resolve(connection: SiteConnection, address: string): Resolution {
