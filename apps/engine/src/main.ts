@@ -26,6 +26,8 @@ import { openSiteCache } from './site/site-cache.ts';
 import { createStages } from './stages/stages.ts';
 
 const VERSION = '0.1.0';
+/** A stop that lasts longer helps nobody: whoever asked for it kills next. */
+const STOP_MS_MAX = 30_000;
 
 async function run(config: EngineConfig): Promise<void> {
   const logger = pino({ level: config.logLevel, base: { instance: config.instance } });
@@ -160,16 +162,30 @@ async function run(config: EngineConfig): Promise<void> {
   await stopSignal();
   logger.info({}, 'engine stops');
   serving = false;
-  await sources.stop();
-  await ingest.stop();
-  await stages.stop();
-  await delivery.stop();
-  await unlisten();
-  await hints?.close();
-  await admin.close();
-  await site.close();
-  await Promise.all([laneDatabase.close(), database.close(), snapshots.close()]);
-  await lock.release();
+  // Postgres may be away or frozen: what is not given back is taken over after its lease.
+  clock.schedule(STOP_MS_MAX, () => {
+    logger.error({}, 'engine did not stop in time and ends');
+    process.exit(1);
+  });
+  const parts: readonly (readonly [string, () => Promise<unknown> | undefined])[] = [
+    ['sources', () => sources.stop()],
+    ['ingest', () => ingest.stop()],
+    ['stages', () => stages.stop()],
+    ['delivery', () => delivery.stop()],
+    ['command wake', unlisten],
+    ['redis', () => hints?.close()],
+    ['admin', () => admin.close()],
+    ['site', () => site.close()],
+    ['postgres', () => Promise.all([laneDatabase.close(), database.close(), snapshots.close()])],
+    ['lock', () => lock.release()],
+  ];
+  for (const [part, stop] of parts) {
+    try {
+      await stop();
+    } catch (error) {
+      logger.warn({ part, code: errorCodeOf(error) }, 'part not stopped cleanly');
+    }
+  }
   logger.info({}, 'engine stopped');
 }
 

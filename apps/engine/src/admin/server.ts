@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
-import type { LaneStatus } from '@inorder/core';
+import type { InterfaceId, LaneStatus } from '@inorder/core';
 import { ADMIN_SECRET_HEADER, LANES_PATH, LANES_STREAM_PATH } from '@inorder/shared';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
@@ -33,8 +33,6 @@ export interface Admin {
 
 const CHECK_TIMEOUT_MS = 2000;
 const PING_MS = 10_000;
-/** A listener that does not read is dropped rather than kept in memory (G19). */
-const STREAM_BACKLOG_MAX = 50_000;
 
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const app = new Hono();
@@ -58,20 +56,21 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   app.get('/counters', (c) => c.json(options.counters()));
   app.get(LANES_STREAM_PATH, (c) =>
     streamSSE(c, async (stream) => {
-      let pending: LaneStatus[] = [];
+      // A listener that does not read keeps one status of each lane waiting, the last one (G19).
+      let pending = new Map<InterfaceId, LaneStatus>();
       let wake = (): void => undefined;
       const detach = options.lanes.onChanged((changed) => {
-        pending.push(...changed);
+        for (const status of changed) pending.set(status.interfaceId, status);
         wake();
       });
       stream.onAbort(() => wake());
       try {
-        while (!stream.aborted && pending.length < STREAM_BACKLOG_MAX) {
-          const batch = pending;
-          pending = [];
+        while (!stream.aborted) {
+          const batch = [...pending.values()];
+          pending = new Map();
           if (batch.length > 0) await stream.writeSSE({ data: JSON.stringify(batch) });
           else await stream.writeSSE({ event: 'ping', data: '' });
-          if (pending.length > 0) continue;
+          if (pending.size > 0) continue;
           await new Promise<void>((resolve) => {
             const timer = setTimeout(resolve, PING_MS);
             wake = () => {

@@ -80,6 +80,7 @@ class Assembled implements Delivery {
   private readonly reconcile: Reconcile;
   private readonly housekeeping: Housekeeping;
   private stages: Stages | null = null;
+  private stopped = false;
 
   constructor(options: DeliveryOptions) {
     this.options = options;
@@ -209,6 +210,7 @@ class Assembled implements Delivery {
 
   /** No new work, what is under way ends, the shards go back. */
   async stop(): Promise<void> {
+    this.stopped = true;
     await this.commands.stop();
     await this.reconcile.stop();
     await this.housekeeping.stop();
@@ -316,9 +318,14 @@ class Assembled implements Delivery {
   /** Policies, switches, new interfaces, addresses. */
   private configured(): void {
     this.destinations.configured();
-    this.follow().catch((error: unknown) =>
-      this.options.logger.warn({ code: errorCodeOf(error) }, 'configuration not followed yet'),
-    );
+    const follow = (): void => {
+      if (this.stopped) return;
+      this.follow().catch((error: unknown) => {
+        this.options.logger.warn({ code: errorCodeOf(error) }, 'configuration not followed yet');
+        this.options.clock.schedule(READ_RETRY_MS, follow);
+      });
+    };
+    follow();
   }
 
   private async follow(): Promise<void> {

@@ -15,6 +15,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { createDatabase, type Database } from '../adapters/postgres/database.ts';
+import { readHeadTries } from '../adapters/postgres/lane-queries.ts';
 import { acquire, observe, renew } from '../adapters/postgres/lease-queries.ts';
 import { identified, type SettleEntry, settle } from '../adapters/postgres/settle-queries.ts';
 import { SettleLoop, type SettleOutcome } from './settle-loop.ts';
@@ -294,4 +295,28 @@ test('G12: renewals and settlements lock leases in the same order, so that they 
     expect((await renew(database, 'A' as never, 10_000, backwards)).size).toBe(shards.length);
   done = true;
   await settling;
+});
+
+test('G8: a repaired head starts over for its next owner, but a copy that may be out stays one that may be out', async () => {
+  const mine = await takeShard('A');
+  const unknown = { ...NOTE, messageId: first };
+  const nacked = { ...unknown, attemptNo: 2, outcome: 'NACKED', code: 'MLLP_NACK_ERROR' } as const;
+  await settle(database, 'A', [
+    { shard: SHARD, epoch: mine, interfaceId: lane, item: null, attempts: identified([unknown, nacked]) },
+  ]);
+  const head = [{ interfaceId: lane, sequenceNo: sequenceNo(1) }];
+  expect((await readHeadTries(database, head)).get(lane)).toMatchObject({ counted: 1, unknowns: 1, maybeSent: true });
+  await store.pool.query(
+    `INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, detail, attempts, resolved_at, resolution)
+     VALUES ($1, $2, 1, 'DELIVER', 'MLLP_NACK_ERROR', 's', 'd', 2, now(), 'REPAIRED')`,
+    [first, lane],
+  );
+  expect((await readHeadTries(database, head)).get(lane)).toEqual({
+    attempts: 2,
+    counted: 0,
+    unknowns: 0,
+    firstUnknownAt: null,
+    maybeSent: true,
+    endpointNoted: null,
+  });
 });

@@ -186,17 +186,20 @@ function outcomeOf(r: OpenWireRow): Outcome | undefined {
   }
 }
 
-/** Index: delivery_attempt_interface_id_sequence_no_idx. What was tried with heads before this owner. */
+/**
+ * Index: delivery_attempt_interface_id_sequence_no_idx. What was tried with heads before this owner. A repaired head
+ * starts over, but a copy that may be at the destination stays one that may be there (G8).
+ */
 const HEAD_TRIES: Statement = {
   name: 'head_tries',
   text: `
-SELECT a.interface_id, max(a.attempt_no) AS attempts, count(*) FILTER (WHERE a.outcome = 'NACKED') AS counted,
-       count(*) FILTER (WHERE a.outcome = 'UNKNOWN') AS unknowns,
-       extract(epoch FROM min(a.ended_at) FILTER (WHERE a.outcome = 'UNKNOWN')) * 1000 AS first_unknown_ms
+SELECT a.interface_id, max(a.attempt_no) AS attempts, count(*) FILTER (WHERE a.outcome = 'NACKED' AND f.fresh) AS counted,
+       count(*) FILTER (WHERE a.outcome = 'UNKNOWN' AND f.fresh) AS unknowns, bool_or(a.outcome = 'UNKNOWN') AS maybe_sent,
+       extract(epoch FROM min(a.ended_at) FILTER (WHERE a.outcome = 'UNKNOWN' AND f.fresh)) * 1000 AS first_unknown_ms
   FROM unnest($1::uuid[], $2::bigint[]) AS h(interface_id, sequence_no)
   JOIN delivery_attempt a ON a.interface_id = h.interface_id AND a.sequence_no = h.sequence_no AND a.kind <> 'REPLAY'
   LEFT JOIN dead_letter d ON d.message_id = a.message_id
- WHERE a.ended_at > coalesce(d.resolved_at, '-infinity')
+ CROSS JOIN LATERAL (SELECT a.ended_at > coalesce(d.resolved_at, '-infinity') AS fresh) f
  GROUP BY a.interface_id`,
 };
 
@@ -210,6 +213,7 @@ export async function readHeadTries(
     attempts: number;
     counted: string;
     unknowns: string;
+    maybe_sent: boolean;
     first_unknown_ms: string | null;
   }>(HEAD_TRIES, [heads.map((h) => h.interfaceId), heads.map((h) => h.sequenceNo)]);
   return new Map(
@@ -220,7 +224,7 @@ export async function readHeadTries(
         counted: Number(r.counted),
         unknowns: Number(r.unknowns),
         firstUnknownAt: r.first_unknown_ms === null ? null : Math.round(Number(r.first_unknown_ms)),
-        maybeSent: Number(r.unknowns) > 0,
+        maybeSent: r.maybe_sent,
         endpointNoted: null,
       },
     ]),
