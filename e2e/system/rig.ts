@@ -92,9 +92,6 @@ export interface OrderPlan {
   readonly dialect?: OrderInterface['dialect'];
 }
 
-/** The short leases are for takeovers; elsewhere a slow machine must not lose one by being slow. */
-export const TAKEOVER: Partial<EngineProcessOptions> = { env: SHORT_LEASES };
-
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const stack = new AsyncDisposableStack();
   try {
