@@ -17,6 +17,7 @@ import {
 import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { classify, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { readFailedOrders } from '../adapters/postgres/lane-queries.ts';
 import { keepStaged, type ReplayInput, readReplayInput, recordReplay } from '../adapters/postgres/replay-queries.ts';
 import { identify } from '../stages/control-id.ts';
 import type { StageOutcome } from '../stages/pipeline.ts';
@@ -62,7 +63,9 @@ export class Replays {
     while (!lane.isDead) {
       try {
         const again = await this.tryOnce(lane, replay).catch((error: unknown) => this.refused(lane, replay, error));
-        lane.tell({ kind: 'REPLAY_RECORDED', again, nowAt: this.options.clock.wallMs() });
+        const failedOrders = again === null ? await this.failedOrders(lane) : undefined;
+        const nowAt = this.options.clock.wallMs();
+        lane.tell({ kind: 'REPLAY_RECORDED', again, ...(failedOrders && { failedOrders }), nowAt });
         return;
       } catch (error) {
         this.options.logger.warn(
@@ -71,6 +74,19 @@ export class Replays {
         );
         await this.pause();
       }
+    }
+  }
+
+  /** What still stands of failed orders, now that one of them may have been healed (passWithOrder). */
+  private async failedOrders(lane: Lane): Promise<ReadonlyMap<string, SequenceNo> | undefined> {
+    const { policy, interfaceId } = lane.state;
+    if (policy.onFailure !== 'passWithOrder') return undefined;
+    try {
+      return (await readFailedOrders(this.options.database, [interfaceId])).get(interfaceId) ?? new Map();
+    } catch (error) {
+      // The replay is recorded and must not run again for this; the next replay or owner reads it.
+      this.options.logger.warn({ interface: lane.code, code: errorCodeOf(error) }, 'failed orders not read');
+      return undefined;
     }
   }
 

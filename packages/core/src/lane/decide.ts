@@ -5,6 +5,7 @@
 import { advance, rest, withOutcomes } from './advance.ts';
 import { commandDone } from './command-done.ts';
 import type { In, Of } from './events.ts';
+import { passedOnly } from './open.ts';
 import { blocked, sendResult } from './send-result.ts';
 import {
   type Decision,
@@ -120,7 +121,9 @@ function granted(state: In<'GRANTING'>, event: Of<'GRANTED'>): Decision {
 }
 function replayRecorded(state: In<'REPLAYING'>, event: Of<'REPLAY_RECORDED'>): Decision {
   const replays = event.again === null ? state.replays : [...state.replays, event.again];
-  return advance({ ...rest(state, event.nowAt), replays }, event.nowAt);
+  const failedOrders =
+    event.failedOrders === undefined ? state.failedOrders : passedOnly(event.failedOrders, state.checkpoint);
+  return advance({ ...rest(state, event.nowAt), replays, failedOrders }, event.nowAt);
 }
 
 const TABLE: Table = {

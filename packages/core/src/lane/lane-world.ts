@@ -52,6 +52,8 @@ export class LaneWorld {
   failedRun = 0;
   failedRunCode: ErrorCode | null = null;
   heldFor: LaneRecord['heldFor'] = null;
+  /** What Postgres would say of dead letters that nobody has resolved. */
+  failedOrders: ReadonlyMap<string, SequenceNo> = new Map();
   nowAt = 1_000_000;
   epochNo = 1;
   state: LaneState;
@@ -88,7 +90,7 @@ export class LaneWorld {
       more,
       headTries: tries,
       replays: [],
-      failedOrders: new Map(),
+      failedOrders: this.failedOrders,
     };
     const opened = openLane(record, clean, this.nowAt, carried);
     this.effects = [...opened.effects];

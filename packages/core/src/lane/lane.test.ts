@@ -100,6 +100,37 @@ describe('failures', () => {
     expect(world.rows.get(4)?.code).toBe('LANE_DEPENDS_ON');
   });
 
+  test('G6: under passWithOrder a number that failed ahead of the head fails no earlier one after a takeover', () => {
+    const world = worldWith(4, { onFailure: 'passWithOrder' });
+    world.stage(4, 'FAILED', 'ENRICH_CODE_UNKNOWN');
+    world.stage(1, 'PROCESSED', null, false);
+    world.failedOrders = new Map([['order-1', sequenceNo(4)]]);
+    world.open(true);
+    world.flow();
+    expect(world.statusOf(1)).toBe('DELIVERED');
+  });
+
+  test('G6, G14: a later number of an order that was replayed goes out again', () => {
+    const world = worldWith(4, { onFailure: 'passWithOrder' });
+    world.stage(1, 'FAILED', 'ENRICH_CODE_UNKNOWN');
+    world.flow();
+    const command = { commandId: commandId('01890000-0000-7000-8000-0000000005c1'), kind: 'REPLAY' } as const;
+    world.tell({ kind: 'COMMAND', command, nowAt: world.nowAt });
+    const replay = {
+      replayId: 'r',
+      sequenceNo: sequenceNo(1),
+      messageId: 'm' as never,
+      attempts: 0,
+      notBeforeAt: 0,
+      holdLane: false,
+    };
+    world.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [], replays: [replay] }, nowAt: world.nowAt });
+    world.tell({ kind: 'REPLAY_RECORDED', again: null, failedOrders: new Map(), nowAt: world.nowAt });
+    for (const n of [2, 3, 4]) world.stage(n, 'PROCESSED');
+    world.flow();
+    expect(world.statusOf(4)).toBe('DELIVERED');
+  });
+
   test('G7: a dead endpoint uses up no retry and skips nobody', () => {
     const world = worldWith(2);
     world.stage(1, 'PROCESSED');

@@ -55,7 +55,7 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
     failedRun: record.failedRun,
     failedRunCode: record.failedRunCode,
     released: null,
-    failedOrders: record.failedOrders,
+    failedOrders: passedOnly(record.failedOrders, record.checkpoint),
     commands: [],
     replays: record.replays,
     lookupFor: null,
@@ -84,6 +84,14 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
     }
   }
   return advance(known, nowAt);
+}
+
+/** Only a number that was passed makes later ones depend on it: one that failed further ahead says nothing of the head. */
+export function passedOnly(
+  failedOrders: ReadonlyMap<string, SequenceNo>,
+  checkpoint: SequenceNo,
+): ReadonlyMap<string, SequenceNo> {
+  return new Map([...failedOrders].filter(([, n]) => n <= checkpoint));
 }
 
 /** Nobody has moved the lane, and every number to be settled is as it was. */

@@ -262,7 +262,13 @@ export type LaneEvent =
   | { readonly kind: 'ENDPOINT_TRY'; readonly nowAt: number }
   | { readonly kind: 'COMMAND'; readonly command: PendingCommand; readonly nowAt: number }
   | { readonly kind: 'COMMAND_DONE'; readonly changes: CommandChanges; readonly nowAt: number }
-  | { readonly kind: 'REPLAY_RECORDED'; readonly again: ReplayOrder | null; readonly nowAt: number }
+  | {
+      readonly kind: 'REPLAY_RECORDED';
+      readonly again: ReplayOrder | null;
+      /** As in LaneRecord, read after a replay that may have healed an order; only under passWithOrder. */
+      readonly failedOrders?: ReadonlyMap<string, SequenceNo>;
+      readonly nowAt: number;
+    }
   | { readonly kind: 'CONFIGURED'; readonly policy: LanePolicy; readonly enabled: boolean; readonly nowAt: number };
 export type LaneEventKind = LaneEvent['kind'];
 
