@@ -27,7 +27,6 @@ import {
 import {
   type EngineProcess,
   type EngineProcessOptions,
-  SHORT_LEASES,
   startEngine,
   TEST_SECRET_KEY,
 } from '@inorder/testkit/engine-process';
