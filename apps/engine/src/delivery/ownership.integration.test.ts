@@ -199,3 +199,12 @@ test('G10, G12: a stop while Postgres is away ends, and what outlasts the lease 
     clock: systemClock,
   });
 });
+
+test('G10: an instance that died long ago gets no share of what is free', async () => {
+  await store.pool.query(
+    `INSERT INTO engine_instance (instance, roles, version, started_at, heartbeat_at, heartbeats) VALUES ('dead', '{deliver}', 'test', now(), now() - interval '1 hour', 7)`,
+  );
+  const a = member('a');
+  await a.ownership.start();
+  expect(a.ownership.shards).toHaveLength(256);
+});

@@ -156,9 +156,11 @@ export class Ownership {
         seen.lease.renewals === lease.renewals;
       if (!same) this.seenLeases.set(lease.shard, { lease, sinceMs: nowMs });
     }
-    for (const i of this.observation.instances) {
-      if (this.seenInstances.get(i.instance)?.heartbeats !== i.heartbeats)
-        this.seenInstances.set(i.instance, { heartbeats: i.heartbeats, sinceMs: nowMs });
+    for (const { instance, heartbeats, silentMs } of this.observation.instances) {
+      const seen = this.seenInstances.get(instance);
+      // One that was dead before we came gets no share: it only decides who is wanted where, never who may take.
+      if (seen?.heartbeats !== heartbeats)
+        this.seenInstances.set(instance, { heartbeats, sinceMs: seen === undefined ? nowMs - silentMs : nowMs });
     }
   }
 

@@ -37,7 +37,7 @@ export async function sayStopped(queries: Queries, instance: InstanceId): Promis
 const OBSERVE: Statement = {
   name: 'observe_leases',
   text: `
-SELECT (SELECT coalesce(json_agg(json_build_array(instance, heartbeats, roles)), '[]') FROM engine_instance WHERE stopped_at IS NULL) AS instances,
+SELECT (SELECT coalesce(json_agg(json_build_array(instance, heartbeats, roles, extract(epoch FROM now() - heartbeat_at) * 1000)), '[]') FROM engine_instance WHERE stopped_at IS NULL) AS instances,
        (SELECT json_agg(json_build_array(shard, owner, epoch, renewals) ORDER BY shard) FROM shard_lease) AS leases`,
 };
 
@@ -53,6 +53,8 @@ export interface Observation {
     readonly instance: string;
     readonly heartbeats: number;
     readonly roles: readonly string[];
+    /** Since its last heartbeat, by Postgres's clock alone. */
+    readonly silentMs: number;
   }[];
   readonly leases: readonly Lease[];
 }
@@ -60,11 +62,16 @@ export interface Observation {
 /** Everybody's heartbeats and all 256 leases in one small read. */
 export async function observe(queries: Queries): Promise<Observation> {
   const [row] = await queries.query<{
-    instances: [string, number, string[]][];
+    instances: [string, number, string[], number][];
     leases: [number, string | null, number, number][];
   }>(OBSERVE, []);
   return {
-    instances: (row?.instances ?? []).map(([instance, heartbeats, roles]) => ({ instance, heartbeats, roles })),
+    instances: (row?.instances ?? []).map(([instance, heartbeats, roles, silentMs]) => ({
+      instance,
+      heartbeats,
+      roles,
+      silentMs,
+    })),
     leases: (row?.leases ?? []).map(([s, owner, e, renewals]) => ({
       shard: shard(s),
       owner,
