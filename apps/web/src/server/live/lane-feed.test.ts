@@ -140,3 +140,22 @@ test('an interface made anew under its code takes over the row; one that is gone
   expect(names.name).toEqual(['Lane 0', 'again']);
   expect(columns.state).toEqual([7, 6]);
 });
+
+test('what is told of an interface before its name is read holds as soon as it is', () => {
+  const feed = feedOf(1);
+  feed.applyStatuses([status(1, 4, 9)], NOW);
+  expect(feed.hasUnnamed).toBe(true);
+  const entry = (n: number) => ({
+    interfaceId: id(n),
+    code: interfaceCode(`LAB-${n}`),
+    name: `Lane ${n}`,
+    site: '',
+    tags: [],
+    enabled: true,
+    destinations: ['LIS-1'],
+  });
+  feed.applyDirectory([entry(0), entry(1)]);
+  feed.flush(NOW);
+  expect(feed.hasUnnamed).toBe(false);
+  expect(feed.snapshot(NOW, 'LAB-1').columns).toMatchObject({ checkpoint: [4], highWater: [9] });
+});

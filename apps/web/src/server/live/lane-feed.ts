@@ -13,6 +13,8 @@ import { HEALTHS, type Health } from '../../features/lag/health.ts';
 import { HEALTH_RULES, type HealthRules, judge, SAMPLES_MAX } from './health.ts';
 import { InputProfile } from './input-profile.ts';
 
+/** Lanes told of before their names are read; above it the next word of a lane is waited for. */
+const UNNAMED_MAX = 50_000;
 /** Samples over which the trend is taken: one minute. */
 const TREND_SAMPLES = 6;
 
@@ -51,6 +53,8 @@ export class LaneFeed {
   readonly #byId = new Map<InterfaceId, Lane>();
   readonly #byCode = new Map<string, Lane>();
   readonly #dirty = new Set<Lane>();
+  /** The last word on interfaces that the directory did not hold when it was said, and when that was. */
+  readonly #unnamed = new Map<InterfaceId, { readonly status: LaneStatus; readonly at: number }>();
   #feedChanged = false;
   readonly #waiting = new Set<() => void>();
   #snapshot: { readonly seq: number; readonly directory: number; readonly text: string } | undefined;
@@ -62,6 +66,11 @@ export class LaneFeed {
 
   get seq(): number {
     return this.#seq;
+  }
+
+  /** An owner has told of an interface that is not in the directory: it is to be read again. */
+  get hasUnnamed(): boolean {
+    return this.#unnamed.size > 0;
   }
 
   /** Lanes that are gone keep their row until the process ends, disabled; rows never move. */
@@ -77,6 +86,9 @@ export class LaneFeed {
       if (seen.has(lane.entry.interfaceId) || !lane.entry.enabled) continue;
       this.#rename(lane, { ...lane.entry, enabled: false });
     }
+    const told = [...this.#unnamed.values()];
+    this.#unnamed.clear();
+    for (const { status, at } of told) if (seen.has(status.interfaceId)) this.applyStatuses([status], at);
   }
 
   #add(entry: DirectoryEntry): void {
@@ -134,7 +146,11 @@ export class LaneFeed {
   applyStatuses(statuses: readonly LaneStatus[], nowAt: number): void {
     for (const status of statuses) {
       const lane = this.#byId.get(status.interfaceId);
-      if (lane === undefined || status.epoch < lane.epoch) continue;
+      if (lane === undefined) {
+        if (this.#unnamed.size < UNNAMED_MAX) this.#unnamed.set(status.interfaceId, { status, at: nowAt });
+        continue;
+      }
+      if (status.epoch < lane.epoch) continue;
       lane.epoch = status.epoch;
       lane.state = status.state;
       lane.waitingFor = status.waitingFor;

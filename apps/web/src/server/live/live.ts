@@ -18,6 +18,8 @@ const NUMBERS_MS = 5000;
 /** While the owners tell, Postgres is asked only for lanes that nobody owns. */
 const NUMBERS_BESIDE_MS = 30_000;
 const DIRECTORY_MS = 15_000;
+/** Sooner when an owner tells of an interface that nobody has the name of. */
+const UNNAMED_MS = 1000;
 const DEAD_LETTERS_MS = 5000;
 const HEARTBEAT_AGE_MS_MAX = 10_000;
 
@@ -83,6 +85,7 @@ async function start(): Promise<LaneFeed> {
   every(ENGINES_MS, readEngines);
   every(NUMBERS_MS, readNumbers);
   every(DIRECTORY_MS, readNames);
+  every(UNNAMED_MS, () => feed.hasUnnamed && readNames());
   every(DEAD_LETTERS_MS, readDead);
   every(SAMPLE_MS, () => feed.sample(Date.now()));
   every(JUDGE_MS, () => feed.judgeAll(Date.now()));
