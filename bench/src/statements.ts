@@ -45,9 +45,19 @@ const RULES: readonly Rule[] = [
   rule('incident', 'message', /\b(INSERT INTO|UPDATE) incident\b/),
 
   rule('observe_leases', 'lease', /^SELECT/, /FROM shard_lease\b/, /FROM engine_instance\b/),
-  rule('renew_shards', 'lease', /^UPDATE shard_lease l SET renewals\b/),
+  rule(
+    'renew_shards',
+    'lease',
+    /^WITH own AS MATERIALIZED \( SELECT l\.shard FROM shard_lease\b/,
+    /UPDATE shard_lease l SET renewals\b/,
+  ),
   rule('acquire_shards', 'lease', /^UPDATE shard_lease l SET owner = \$1/),
-  rule('give_back_shards', 'lease', /^UPDATE shard_lease\b/),
+  rule(
+    'give_back_shards',
+    'lease',
+    /^WITH own AS MATERIALIZED \( SELECT l\.shard FROM shard_lease\b/,
+    /UPDATE shard_lease l SET owner = NULL/,
+  ),
   rule('observe_sources', 'lease', /^SELECT source_id, owner, epoch, renewals FROM source_lease\b/),
   rule('renew_sources', 'lease', /^UPDATE source_lease l SET renewals\b/),
   rule('acquire_sources', 'lease', /^UPDATE source_lease l SET owner = \$1/),
