@@ -95,7 +95,7 @@ export function DeadLetterTable({
                   )}
                 </Td>
               ) : (
-                <Td className="font-mono text-xs text-muted">{item.path ?? '–'}</Td>
+                <Td className="font-mono text-xs whitespace-nowrap text-muted">{item.path ?? '–'}</Td>
               )}
               <Td className="whitespace-nowrap text-muted">{stageWords(item.stage)}</Td>
               <Td className="tabular text-right">{item.attempts}</Td>

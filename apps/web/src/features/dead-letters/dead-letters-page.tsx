@@ -142,13 +142,18 @@ export function DeadLettersPage({ user, initial }: { user: User; initial: Initia
                 maySkip={permitted}
               />
             )}
-            <DeadLetterTable
-              items={items}
-              selected={selected}
-              onSelect={setSelected}
-              selectable={params.state !== 'resolved' && may(user, 'lane.replayOne')}
-              withCause={params.signature === null}
-            />
+            {list.isPlaceholderData ? (
+              // Never the messages of one cause under the name of another.
+              <div aria-busy className="h-96 rounded-lg border bg-surface motion-safe:animate-pulse" />
+            ) : (
+              <DeadLetterTable
+                items={items}
+                selected={selected}
+                onSelect={setSelected}
+                selectable={params.state !== 'resolved' && may(user, 'lane.replayOne')}
+                withCause={params.signature === null}
+              />
+            )}
             {list.hasNextPage && (
               <Button
                 className="self-center"

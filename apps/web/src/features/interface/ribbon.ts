@@ -185,7 +185,9 @@ export function errorTitle(code: string): string {
  */
 export function numberReason(cell: RibbonCell, line: Line, nowAt: number): string {
   const { facts } = cell;
-  const willPass = cell.sequenceNo > line.checkpoint ? 'the lane will pass it' : '';
+  const holds = line.waitingFor?.kind === 'HOLD' && line.waitingFor.sequenceNo === cell.sequenceNo;
+  const passes = holds ? 'the lane holds before it' : 'the lane will pass it';
+  const willPass = cell.sequenceNo > line.checkpoint ? passes : '';
   const replayed = facts?.replayState == null ? '' : `replay ${facts.replayState.toLowerCase()}`;
   return sentence([kindReason(cell, line, nowAt), WILL_PASS.has(cell.kind) ? willPass : '', replayed]);
 }

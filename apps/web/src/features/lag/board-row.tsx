@@ -17,20 +17,20 @@ export const BOARD_GRID =
 
 export const ROW_HEIGHT = 46;
 export const CARD_HEIGHT = 96;
+/** The same two for the style sheet, which knows before any script whether there is room for a table. */
+export const ROW_HEIGHT_VARIABLE = '[--row:96px] md:[--row:46px]';
 
 interface BoardRowProps {
   readonly store: BoardStore;
   readonly row: number;
   /** Place among the rows shown, from 0. */
   readonly place: number;
-  readonly top: number;
-  readonly height: number;
   readonly live: Live;
   /** The one row that Tab reaches. */
   readonly current: boolean;
 }
 
-export const BoardRow = memo(function BoardRow({ store, row, place, top, height, live, current }: BoardRowProps) {
+export const BoardRow = memo(function BoardRow({ store, row, place, live, current }: BoardRowProps) {
   const seq = useSyncExternalStore(
     store.subscribe,
     () => store.seqOf(row),
@@ -66,7 +66,7 @@ export const BoardRow = memo(function BoardRow({ store, row, place, top, height,
       data-live={live === 'reconnecting' ? 'stale' : live}
       data-seq={seq}
       data-place={place}
-      style={{ height, transform: `translateY(${top}px)` }}
+      style={{ height: 'var(--row)', transform: `translateY(calc(var(--row) * ${place}))` }}
       className={cn(
         'absolute inset-x-0 top-0 grid grid-cols-[1fr_auto] items-center gap-x-3 border-b px-4 [contain:layout_style] hover:bg-hover focus-within:bg-hover sm:px-6',
         BOARD_GRID,

@@ -5,7 +5,7 @@ import { useRouter } from 'next/navigation';
 import { type MouseEvent, type RefObject, useEffect, useRef, useSyncExternalStore } from 'react';
 import { cn } from '../../ui/class-names.ts';
 import type { Sort, SortKey } from './board-order.ts';
-import { BOARD_GRID, BoardRow, CARD_HEIGHT, ROW_HEIGHT } from './board-row.tsx';
+import { BOARD_GRID, BoardRow, CARD_HEIGHT, ROW_HEIGHT, ROW_HEIGHT_VARIABLE } from './board-row.tsx';
 import type { BoardStore } from './board-store.ts';
 import type { Live } from './use-board.ts';
 
@@ -114,8 +114,8 @@ export function BoardTable(props: BoardTableProps) {
       <div
         role="rowgroup"
         ref={body}
-        className="relative bg-surface"
-        style={{ height: virtualizer.getTotalSize() }}
+        className={cn('relative bg-surface', ROW_HEIGHT_VARIABLE)}
+        style={{ height: `calc(var(--row) * ${rows.length})` }}
         onClick={open}
         onPointerEnter={(event) => event.pointerType === 'mouse' && onHold(true)}
         onPointerLeave={() => onHold(body.current?.contains(document.activeElement) ?? false)}
@@ -137,8 +137,6 @@ export function BoardTable(props: BoardTableProps) {
               store={store}
               row={row}
               place={item.index}
-              top={item.start}
-              height={height}
               live={live}
               current={item.index === Math.min(cursor, rows.length - 1)}
             />
