@@ -15,7 +15,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: process.env['CI'] === 'true',
   timeout: 90_000,
-  expect: { timeout: 20_000 },
+  // A laboratory that comes back is tried again after 15 s at the latest.
+  expect: { timeout: 30_000 },
   reporter: 'list',
   use: {
     // Known once the system runs: the workers read this file again.

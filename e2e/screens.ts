@@ -40,7 +40,10 @@ const EMPTY: readonly Picture[] = [
 
 function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
   const [busy, down, held] = labs;
-  const lane = (page: Page) => page.locator('a[data-number]').first().waitFor();
+  const lane = async (page: Page): Promise<void> => {
+    await page.locator('a[data-number]').first().waitFor();
+    await page.locator('[data-testid="lane-status"][data-live="on"]').waitFor();
+  };
   const message = async (page: Page): Promise<void> => {
     await page.getByRole('heading', { name: 'What it says' }).waitFor();
     await page.locator('[aria-busy="true"]').waitFor({ state: 'detached' });
@@ -60,6 +63,7 @@ function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
       until: async (page) => {
         await page.getByRole('navigation', { name: 'Causes' }).getByRole('button').nth(1).click();
         await page.getByRole('region', { name: 'Cause', exact: true }).waitFor();
+        await page.getByRole('table', { name: 'Dead letters' }).waitFor();
       },
     },
     { name: 'message', path: `/messages/${busy.code}/1`, role: 'admin', until: message },

@@ -73,6 +73,7 @@ test('G14: where the lane holds, the dead letter is repaired in place: it keeps 
   await expect(page.getByTestId('lane-status')).toContainText('Holding');
   await expect(sentence(page)).toContainText('holds before #2: this interface holds when a message fails');
   await expectRibbon(page, ['DELIVERED', 'FAILED', 'READY']);
+  await expect(await reasonOf(page, 2)).toContainText('the lane holds before it');
 
   const integrator = await pageOf('integrator');
   await publish(system, await integrator.context().cookies(), lab.correctedTable());
