@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '..');
 /** A list that grew would hide a promise that lost its test. Take a number out here when it leaves the JSON file. */
-const BASELINE = ['G11', 'G21'];
+const BASELINE = ['G21'];
 
 const TEST_FILES = [
   '{apps,packages}/*/{src,test}/**/*.test.{ts,tsx}',
@@ -16,8 +16,9 @@ const TEST_FILES = [
   'tools/*.test.ts',
   'e2e/**/*.{spec,test}.ts',
 ];
-/** `test('…'`, `describe.each(…)`, and the call after a table: `])('…'` or `] as const)('…'`. */
-const TITLE = /(?:\b(?:test|it|describe)(?:\.\w+)*|\](?: as const)?\))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
+/** `test('…'`, `describe.each(…)`, `test.skipIf(x)('…'`, and the call after a table: `])('…'` or `] as const)('…'`. */
+const TITLE =
+  /(?:\b(?:test|it|describe)(?:\.\w+)*(?:\([^()]*\))?|\](?: as const)?\))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
 
 function read(file: string): string {
   return readFileSync(path.join(root, file), 'utf8');
