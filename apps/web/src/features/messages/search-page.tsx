@@ -128,7 +128,7 @@ function Answer({
               <Td>
                 <Link
                   href={`/messages/${each.interfaceCode}/${each.sequenceNo}`}
-                  className="font-mono text-accent hover:underline"
+                  className="font-mono whitespace-nowrap text-accent hover:underline"
                 >
                   {each.interfaceCode}:{each.sequenceNo}
                 </Link>
