@@ -21,6 +21,8 @@ export const laneActSchema = z.object({
   interfaceCode: z.string(),
   ...range,
   resolution: z.enum(UNKNOWN_RESOLUTIONS).nullable(),
+  /** REPLAY: in-order sends wait until what is sent late has ended. */
+  holdLane: z.boolean().exactOptional(),
 });
 export type LaneAct = z.infer<typeof laneActSchema>;
 

@@ -1,3 +1,4 @@
+export * from './action-words.ts';
 export * from './console-api.ts';
 export * from './interface-document.ts';
 export * from './number-range.ts';
