@@ -194,6 +194,29 @@ test('G13: an id that is another command already, or a lane that is not there, w
   expect(await count()).toBe(before);
 });
 
+test('G13, G14: that a replay is to hold its lane is stored for the owner, and is part of what the id stands for', async () => {
+  const asked: CommandRequest = { ...request('REPLAY', 1), holdLane: true };
+  const options = { actor: 'otis', reason: 'a reason of some length' };
+  const first = await requestCommands(database.pool, [asked], options);
+  expect(first).toMatchObject({
+    ok: true,
+    commands: [{ commandId: asked.commandId, holdLane: true, resolution: null }],
+  });
+  expect(await requestCommands(database.pool, [asked], options)).toEqual(first);
+  const { holdLane: _, ...without } = asked;
+  expect(await requestCommands(database.pool, [without], options)).toMatchObject({ ok: false, why: 'ID_REUSED' });
+  const plain = request('REPLAY', 3);
+  await requestCommands(database.pool, [plain], options);
+  const argumentOf = async ({ commandId }: CommandRequest) =>
+    (await database.pool.query('SELECT argument FROM lane_command WHERE command_id = $1', [commandId])).rows;
+  expect(await argumentOf(asked)).toEqual([{ argument: { holdLane: true } }]);
+  expect(await argumentOf(plain)).toEqual([{ argument: null }]);
+  const { rows } = await database.pool.query(`SELECT detail FROM audit_log WHERE detail ->> 'commandId' = $1`, [
+    asked.commandId,
+  ]);
+  expect(rows).toEqual([{ detail: { commandId: asked.commandId, planHash: 'abc', resolution: null, holdLane: true } }]);
+});
+
 /** A connection that hears wake-ups. */
 async function listening(url: string): Promise<AsyncDisposable & { readonly next: Promise<string> }> {
   const client = new pg.Client({ connectionString: url });

@@ -15,7 +15,7 @@ import {
   sequenceNo,
   type UnknownResolution,
 } from '@inorder/core';
-import { COMMANDS_CHANNEL } from '@inorder/shared';
+import { COMMANDS_CHANNEL, targetOf } from '@inorder/shared';
 import type pg from 'pg';
 import { appendAudit } from './audit.ts';
 import { inTransaction } from './transaction.ts';
@@ -162,6 +162,8 @@ export interface CommandRequest {
   readonly fromSequenceNo: number | null;
   readonly toSequenceNo: number | null;
   readonly resolution: UnknownResolution | null;
+  /** REPLAY: in-order sends wait until what is sent late has ended. */
+  readonly holdLane?: boolean;
   /** Hash of the plan that was shown; null only for acts that have none. */
   readonly planHash: string | null;
 }
@@ -177,6 +179,8 @@ export interface CommandView {
   readonly kind: CommandKind;
   readonly fromSequenceNo: number | null;
   readonly toSequenceNo: number | null;
+  readonly resolution: UnknownResolution | null;
+  readonly holdLane: boolean;
   readonly status: CommandStatus;
   readonly refusalCode: string | null;
   readonly result: unknown;
@@ -250,8 +254,13 @@ async function insertAll(
         actor,
         reason,
         action: `command.${request.kind.toLowerCase()}`,
-        target: commandTarget(request),
-        detail: { commandId: request.commandId, planHash: request.planHash, resolution: request.resolution },
+        target: targetOf(request),
+        detail: {
+          commandId: request.commandId,
+          planHash: request.planHash,
+          resolution: request.resolution,
+          ...(request.holdLane === true ? { holdLane: true } : {}),
+        },
       })),
   );
   for (const { interface_id } of inserted.rows) woken.add(interface_id);
@@ -266,17 +275,10 @@ function isSame(request: CommandRequest, actor: string, stored: CommandView | un
     stored.interfaceCode === request.interfaceCode &&
     stored.kind === request.kind &&
     stored.fromSequenceNo === request.fromSequenceNo &&
-    stored.toSequenceNo === request.toSequenceNo
+    stored.toSequenceNo === request.toSequenceNo &&
+    stored.resolution === request.resolution &&
+    stored.holdLane === (request.holdLane ?? false)
   );
-}
-
-/** `LAB-0042:15`, `LAB-0042:15-20`, or `LAB-0042` for what is about the lane. */
-export function commandTarget(
-  command: Pick<CommandRequest, 'interfaceCode' | 'fromSequenceNo' | 'toSequenceNo'>,
-): string {
-  const { interfaceCode: code, fromSequenceNo: from, toSequenceNo: to } = command;
-  if (from === null) return code;
-  return to === null || to === from ? `${code}:${from}` : `${code}:${from}-${to}`;
 }
 
 /** How far commands are, in the order they were requested in. Index: primary key. */
@@ -314,6 +316,7 @@ interface CommandRow {
   readonly kind: CommandKind;
   readonly from_sequence_no: string | null;
   readonly to_sequence_no: string | null;
+  readonly argument: { readonly resolution?: UnknownResolution; readonly holdLane?: boolean } | null;
   readonly status: CommandStatus;
   readonly refusal_code: string | null;
   readonly result: unknown;
@@ -330,6 +333,8 @@ function commandView(row: CommandRow): CommandView {
     kind: row.kind,
     fromSequenceNo: row.from_sequence_no === null ? null : sequenceNo(row.from_sequence_no),
     toSequenceNo: row.to_sequence_no === null ? null : sequenceNo(row.to_sequence_no),
+    resolution: row.argument?.resolution ?? null,
+    holdLane: row.argument?.holdLane ?? false,
     status: row.status,
     refusalCode: row.refusal_code,
     result: row.result,
@@ -341,15 +346,16 @@ function commandView(row: CommandRow): CommandView {
 }
 
 const COMMANDS = `
-SELECT l.command_id, i.code, l.kind, l.from_sequence_no, l.to_sequence_no, l.status, l.refusal_code, l.result, l.reason,
-       l.actor, l.requested_at, l.done_at
+SELECT l.command_id, i.code, l.kind, l.from_sequence_no, l.to_sequence_no, l.argument, l.status, l.refusal_code, l.result,
+       l.reason, l.actor, l.requested_at, l.done_at
   FROM lane_command l JOIN interface i USING (interface_id)`;
 
 const INSERT = `
 INSERT INTO lane_command (command_id, interface_id, kind, from_sequence_no, to_sequence_no, argument, plan_hash, reason, actor)
 SELECT r."commandId", r."interfaceId", r.kind, r."fromSequenceNo", r."toSequenceNo",
-       CASE WHEN r.resolution IS NOT NULL THEN jsonb_build_object('resolution', r.resolution) END, r."planHash", $3, $2
+       CASE WHEN r.resolution IS NOT NULL THEN jsonb_build_object('resolution', r.resolution)
+            WHEN r."holdLane" THEN jsonb_build_object('holdLane', true) END, r."planHash", $3, $2
   FROM jsonb_to_recordset($1::jsonb) AS r("commandId" uuid, "interfaceId" uuid, kind command_kind, "fromSequenceNo" bigint,
-       "toSequenceNo" bigint, resolution text, "planHash" text)
+       "toSequenceNo" bigint, resolution text, "holdLane" boolean, "planHash" text)
 ON CONFLICT (command_id) DO NOTHING
 RETURNING command_id, interface_id`;

@@ -12,6 +12,8 @@ export const commandInput = z
     fromSequenceNo: number.nullable().default(null),
     toSequenceNo: number.nullable().default(null),
     resolution: z.enum(UNKNOWN_RESOLUTIONS).nullable().default(null),
+    /** In-order sends wait until what is sent late has ended. */
+    holdLane: z.boolean().exactOptional(),
   })
   .refine(
     ({ fromSequenceNo: from, toSequenceNo: to }) => (from === null) === (to === null) && (from ?? 0) <= (to ?? 0),
@@ -27,6 +29,9 @@ export const commandInput = z
   })
   .refine(({ kind, resolution }) => (kind === 'RESOLVE_UNKNOWN') === (resolution !== null), {
     message: 'needs a resolution for RESOLVE_UNKNOWN and for nothing else',
+  })
+  .refine(({ kind, holdLane }) => kind === 'REPLAY' || holdLane !== true, {
+    message: 'holds the lane for REPLAY and for nothing else',
   });
 export type CommandInput = z.infer<typeof commandInput>;
 
