@@ -3,14 +3,24 @@
  * agreed to is handed in with its hash; when the lane has changed meanwhile nothing is done.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PlanEffect } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import {
   type ActProgress,
   actProgressSchema,
+  doneWords,
+  effectWords,
+  exclusionWords,
+  HOLD_LANE_WORDS,
   type LaneAct,
+  meansOf,
+  notDoneWords,
   type PlannedAct,
   plannedActSchema,
+  refusalWords,
   requestedActsSchema,
+  targetOf,
+  warningWords,
 } from '@inorder/shared';
 import type { Command } from 'commander';
 import pc from 'picocolors';
@@ -18,8 +28,6 @@ import { z } from 'zod';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { agree } from './agree.ts';
 import { type ConsoleClient, openConsole } from './client.ts';
-import { targetText } from './target.ts';
-import { doneWords, effectLines, refusalWords, warningWords } from './words.ts';
 
 export interface ActOptions {
   readonly reason?: string;
@@ -54,7 +62,7 @@ export async function act(acts: readonly LaneAct[], options: ActOptions): Promis
   const refused = plans.find((plan) => plan.refusal !== null);
   if (refused?.refusal) {
     print({ done: false });
-    throw new CommandFailure(EXIT.refused, `${targetText(refused.command)}: ${refusalWords(refused.refusal)}`);
+    throw new CommandFailure(EXIT.refused, `${targetOf(refused.command)}: ${refusalWords(refused.refusal)}`);
   }
   if (options.dryRun || options.reason === undefined) {
     say(pc.dim('dry run: nothing was done'));
@@ -77,7 +85,7 @@ function sayPlan(plan: PlannedAct, say: (line: string) => void): void {
   const lane = `checkpoint ${before.checkpoint}, highest ${before.highWater}${before.paused ? ', paused' : ''}${
     before.heldFor === null ? '' : `, holding (${before.heldFor})`
   }`;
-  say(`${pc.bold(`${command.kind.toLowerCase().replace('_', ' ')} ${targetText(command)}`)} ${pc.dim(lane)}`);
+  say(`${pc.bold(`${command.kind.toLowerCase().replace('_', ' ')} ${targetOf(command)}`)} ${pc.dim(lane)}`);
   if (plan.refusal !== null) return;
   for (const line of effectLines(plan)) say(`  ${line}`);
   for (const warning of warnings) {
@@ -85,6 +93,24 @@ function sayPlan(plan: PlannedAct, say: (line: string) => void): void {
     say(grave ? `  ${pc.red(`DANGER: ${text}`)}` : `  ${pc.yellow(`warning: ${text}`)}`);
   }
   if (warningsTotal > warnings.length) say(pc.yellow(`  … and ${warningsTotal - warnings.length} more warnings`));
+}
+
+const EFFECTS: readonly PlanEffect[] = ['PASS', 'REPAIR_IN_PLACE', 'REPLAY_LATE', 'EXCLUDED'];
+
+/** What a plan will do, a line each. */
+export function effectLines({
+  command,
+  effects,
+  excluded,
+}: Pick<PlannedAct, 'command' | 'effects' | 'excluded'>): string[] {
+  if (command.fromSequenceNo === null) return [meansOf(command)];
+  const lines = EFFECTS.flatMap((effect) => {
+    const count = effects[effect] ?? 0;
+    const why = effect === 'EXCLUDED' ? ` (${exclusionWords(excluded)})` : '';
+    return count === 0 ? [] : [`${count} will be ${effectWords(effect, count)}${why}`];
+  });
+  const holds = command.holdLane === true && (effects['REPLAY_LATE'] ?? 0) > 0;
+  return holds ? [...lines, HOLD_LANE_WORDS.means] : lines;
 }
 
 async function request(console: ConsoleClient, plans: readonly PlannedAct[], reason: string): Promise<ActProgress[]> {
@@ -112,13 +138,6 @@ async function waitForOwners(console: ConsoleClient, commands: readonly ActProgr
 }
 
 function endOf(command: ActProgress): CommandFailure {
-  const where = targetText(command);
-  if (command.status === 'EXPIRED')
-    return new CommandFailure(
-      EXIT.failed,
-      `${where}: no engine carried it out in time, so it will not be done any more`,
-    );
-  const code = command.refusalCode ?? 'refused';
-  const exit = code === 'REPLAY_FAILED' ? EXIT.failed : EXIT.refused;
-  return new CommandFailure(exit, `${where}: ${refusalWords(code)}`);
+  const failed = command.status === 'EXPIRED' || command.refusalCode === 'REPLAY_FAILED';
+  return new CommandFailure(failed ? EXIT.failed : EXIT.refused, `${targetOf(command)}: ${notDoneWords(command)}`);
 }

@@ -1,11 +1,12 @@
+import { targetOf } from '@inorder/shared';
 import { InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
-import { parseCode, parseMessage, parseNumbers, targetText } from './target.ts';
+import { parseCode, parseMessage, parseNumbers } from './target.ts';
 
 test.each(['LAB-0042:123', 'LAB-0042:120-140', 'LAB-0042:7-7'])(
   '%s is understood, and written back the same',
   (text) => {
-    expect(targetText(parseNumbers(text))).toBe(text.replace('7-7', '7'));
+    expect(targetOf(parseNumbers(text))).toBe(text.replace('7-7', '7'));
   },
 );
 

@@ -35,14 +35,3 @@ export function parseNumbers(text: string): NumberTarget {
     throw new InvalidArgumentError('The first number is larger than the last.');
   return target;
 }
-
-/** The way back. */
-export function targetText(target: {
-  readonly interfaceCode: string;
-  readonly fromSequenceNo: number | null;
-  readonly toSequenceNo: number | null;
-}): string {
-  const { interfaceCode: code, fromSequenceNo: from, toSequenceNo: to } = target;
-  if (from === null) return code;
-  return to === null || to === from ? `${code}:${from}` : `${code}:${from}-${to}`;
-}

@@ -1,4 +1,5 @@
 'use client';
+import { cliLine, doneWords, HOLD_LANE_WORDS, KIND_WORDS, meansOf, notDoneWords, targetOf } from '@inorder/shared';
 import { CircleCheck, CircleX, LoaderCircle, Terminal, TriangleAlert } from 'lucide-react';
 import { useId, useState } from 'react';
 import { Button } from '../../ui/button.tsx';
@@ -7,14 +8,11 @@ import { Dialog } from '../../ui/dialog.tsx';
 import { Field, Input, Textarea } from '../../ui/input.tsx';
 import {
   type ActionCommand,
-  cliLine,
-  KIND_WORDS,
+  KIND_REASONS,
   messageCount,
   RESOLUTION_REASONS,
-  RESOLUTION_WORDS,
-  refusalWords,
   scopeWords,
-  targetOf,
+  withHold,
   withoutMessages,
 } from './action-words.ts';
 import { PlanView } from './plan-view.tsx';
@@ -49,10 +47,11 @@ export function ActionDialog({ open, onOpenChange, commands: asked, note }: Acti
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const commands = withoutMessages(asked, left);
   const kind = commands[0]?.kind ?? 'PAUSE';
-  const words = KIND_WORDS[kind];
+  const { verb, means } = KIND_WORDS[kind];
   const { step, plan, send } = useAction(commands, open && commands.length > 0);
   const [reason, setReason] = useState(() => recallReason(kind));
   const [typed, setTyped] = useState('');
+  const [holdLane, setHoldLane] = useState(false);
   const count = messageCount(commands);
   const mustType = count > TYPE_COUNT_ABOVE;
   const permitted = reason.trim().length >= REASON_LENGTH_MIN && (!mustType || typed.trim() === String(count));
@@ -60,19 +59,19 @@ export function ActionDialog({ open, onOpenChange, commands: asked, note }: Acti
   const resolution = commands[0]?.resolution ?? null;
   const act = () => {
     rememberReason(kind, reason.trim());
-    send(reason.trim());
+    send(reason.trim(), holdLane);
   };
   return (
     <Dialog
       open={open}
       onOpenChange={onOpenChange}
-      title={`${words.verb} ${scopeWords(commands)}`}
-      description={resolution === null ? words.means : `${words.means} You say: ${RESOLUTION_WORDS[resolution]}.`}
+      title={`${verb} ${scopeWords(commands)}`}
+      description={commands[0] === undefined ? means : meansOf(commands[0])}
       className="sm:w-[40rem]"
       footer={
         <Footer
           step={step}
-          verb={words.verb}
+          verb={verb}
           danger={kind === 'SKIP'}
           ready={going && permitted}
           onAct={act}
@@ -89,15 +88,21 @@ export function ActionDialog({ open, onOpenChange, commands: asked, note }: Acti
         )}
         {step.at === 'READY' && going && (
           <>
+            {step.planned.some((each) => each.effects.REPLAY_LATE > 0) && (
+              <HoldField holdLane={holdLane} onChange={setHoldLane} />
+            )}
             <ReasonField
               reason={reason}
               onChange={setReason}
-              choices={resolution === null ? words.reasons : RESOLUTION_REASONS[resolution]}
+              choices={resolution === null ? KIND_REASONS[kind] : RESOLUTION_REASONS[resolution]}
             />
             {mustType && <CountField count={count} typed={typed} onChange={setTyped} />}
           </>
         )}
-        <CliLines commands={commands} reason={reason} />
+        <CliLines
+          commands={'planned' in step ? step.planned.map((each) => withHold(each, holdLane)) : commands}
+          reason={reason}
+        />
       </div>
     </Dialog>
   );
@@ -182,8 +187,9 @@ function Outcome({ views, ended }: { views: readonly CommandView[]; ended: boole
         <p className="flex items-start gap-2.5 rounded-md bg-good-soft px-3 py-2">
           <CircleCheck aria-hidden className="mt-0.5 size-4 shrink-0 text-good" />
           <span>
-            Done{views.length > 1 && `: ${done.length} of ${views.length} commands`}. It stands in the audit with your
-            name and reason.
+            Done{views.length > 1 && `: ${done.length} of ${views.length} commands`}.{' '}
+            {views.length === 1 && done[0] !== undefined && `${doneWords(done[0], done[0].result)}. `}
+            It stands in the audit with your name and reason.
           </span>
         </p>
       )}
@@ -191,10 +197,7 @@ function Outcome({ views, ended }: { views: readonly CommandView[]; ended: boole
         <p key={view.commandId} className="flex items-start gap-2.5 rounded-md bg-warn-soft px-3 py-2">
           <CircleX aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
           <span>
-            <span className="font-mono">{targetOf(view)}</span>:{' '}
-            {view.status === 'EXPIRED'
-              ? 'No owner took it up in time; nothing was done. Is an engine running for this lane?'
-              : refusalWords(view.refusalCode ?? 'no code given')}
+            <span className="font-mono">{targetOf(view)}</span>: {notDoneWords(view)}
           </span>
         </p>
       ))}
@@ -249,6 +252,30 @@ function ReasonField({
         onChange={(event) => onChange(event.target.value)}
       />
     </Field>
+  );
+}
+
+function HoldField({ holdLane, onChange }: { holdLane: boolean; onChange: (holdLane: boolean) => void }) {
+  const id = useId();
+  return (
+    <div className="flex items-start gap-2.5">
+      <input
+        id={id}
+        type="checkbox"
+        className="mt-0.5 size-4 shrink-0 accent-accent"
+        checked={holdLane}
+        aria-describedby={`${id}-hint`}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      <div>
+        <label htmlFor={id} className="font-medium">
+          {HOLD_LANE_WORDS.label}
+        </label>
+        <p id={`${id}-hint`} className="text-xs text-muted">
+          {HOLD_LANE_WORDS.means}
+        </p>
+      </div>
+    </div>
   );
 }
 

@@ -1,12 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  type ActionCommand,
-  cliLine,
-  refusalWords,
-  scopeWords,
-  warningWords,
-  withoutMessages,
-} from './action-words.ts';
+import { type ActionCommand, scopeWords, withHold, withoutMessages } from './action-words.ts';
 
 function command(partial: Partial<ActionCommand> = {}): ActionCommand {
   return {
@@ -19,19 +12,6 @@ function command(partial: Partial<ActionCommand> = {}): ActionCommand {
   };
 }
 
-test('every dialog has its line for the command line, safe to paste', () => {
-  expect(cliLine(command(), 'duplicate of LAB-0042:14')).toBe(
-    './inorder skip LAB-0042:15 --reason "duplicate of LAB-0042:14"',
-  );
-  expect(cliLine(command({ kind: 'REPLAY', toSequenceNo: 20 }), '')).toBe(
-    './inorder replay LAB-0042:15-20 --reason "…"',
-  );
-  const lane = { fromSequenceNo: null, toSequenceNo: null };
-  expect(cliLine(command({ ...lane, kind: 'RESOLVE_UNKNOWN', resolution: 'SEND_AGAIN' }), 'lab says "no" for $5')).toBe(
-    './inorder resolve LAB-0042 send-again --reason "lab says \\"no\\" for \\$5"',
-  );
-});
-
 test('the scope is said in numbers of messages and lanes', () => {
   expect(scopeWords([command()])).toBe('LAB-0042:15');
   expect(scopeWords([command({ toSequenceNo: 1314 })])).toBe('1,300 messages on lane LAB-0042');
@@ -41,23 +21,14 @@ test('the scope is said in numbers of messages and lanes', () => {
   expect(scopeWords([command({ kind: 'PAUSE', fromSequenceNo: null, toSequenceNo: null })])).toBe('lane LAB-0042');
 });
 
-test('G14: an order after its cancellation is said so, and is grave', () => {
-  const warning = {
-    kind: 'AFTER_CANCEL',
-    sequenceNo: 15,
-    orderControl: 'NW',
-    cancelSequenceNo: 18,
-    cancelOrderControl: 'CA',
-  };
-  // The numbers are branded in core; their values are plain here.
-  const words = warningWords('LAB-0042', warning as Parameters<typeof warningWords>[1]);
-  expect(words.grave).toBe(true);
-  expect(words.text).toContain('#18 (CA) has cancelled the same order');
-});
-
-test('a refusal code of a newer engine is shown as it is', () => {
-  expect(refusalWords('ALREADY_SETTLED')).toContain('never rewritten');
-  expect(refusalWords('SOMETHING_NEW')).toBe('Refused: SOMETHING_NEW');
+test('G14: only what is sent late holds its lane, and the choice can be taken back', () => {
+  const replay = command({ kind: 'REPLAY' });
+  const late = { PASS: 0, REPAIR_IN_PLACE: 0, REPLAY_LATE: 1, EXCLUDED: 0 };
+  const inPlace = { ...late, REPAIR_IN_PLACE: 1, REPLAY_LATE: 0 };
+  const held = withHold({ command: replay, effects: late }, true);
+  expect(held).toEqual({ ...replay, holdLane: true });
+  expect(withHold({ command: replay, effects: inPlace }, true)).toEqual(replay);
+  expect(withHold({ command: held, effects: late }, false)).toEqual(replay);
 });
 
 test('what is left out splits the range around it', () => {

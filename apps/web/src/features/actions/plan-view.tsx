@@ -1,10 +1,10 @@
 'use client';
-import { type ExclusionReason, HOLD_WORDS, type PlanEffect } from '@inorder/core';
+import { HOLD_WORDS, type PlanEffect } from '@inorder/core';
+import { effectWords, exclusionWords, refusalWords, targetOf, warningWords } from '@inorder/shared';
 import { Ban, CircleCheck, History, OctagonAlert, RotateCcw, SkipForward, TriangleAlert } from 'lucide-react';
 import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
 import { cn } from '../../ui/class-names.ts';
-import { EFFECT_WORDS, EXCLUSION_WORDS, refusalWords, targetOf, warningWords } from './action-words.ts';
 import type { PlannedCommand } from './use-action.ts';
 
 const EFFECT_LOOK = {
@@ -49,7 +49,7 @@ function Totals({ planned }: { planned: readonly PlannedCommand[] }) {
           <li key={effect} className="flex items-start gap-2">
             <Icon aria-hidden className={cn('mt-0.5 size-4 shrink-0', tone)} />
             <span>
-              <b className="tabular font-semibold">{count.toLocaleString('en')}</b> {EFFECT_WORDS[effect]}
+              <b className="tabular font-semibold">{count.toLocaleString('en')}</b> {effectWords(effect, count)}
               {effect === 'EXCLUDED' && <span className="text-muted"> ({exclusions(planned)})</span>}
             </span>
           </li>
@@ -60,14 +60,11 @@ function Totals({ planned }: { planned: readonly PlannedCommand[] }) {
 }
 
 function exclusions(planned: readonly PlannedCommand[]): string {
-  const counts = new Map<ExclusionReason, number>();
+  const counts: Record<string, number> = {};
   for (const { excluded } of planned) {
-    for (const [why, count] of Object.entries(excluded)) {
-      counts.set(why as ExclusionReason, (counts.get(why as ExclusionReason) ?? 0) + count);
-    }
+    for (const [why, count] of Object.entries(excluded)) counts[why] = (counts[why] ?? 0) + count;
   }
-  const several = counts.size > 1;
-  return [...counts].map(([why, count]) => `${several ? `${count} ` : ''}${EXCLUSION_WORDS[why]}`).join(', ');
+  return exclusionWords(counts);
 }
 
 const WARNINGS_SHOWN = 6;
@@ -134,7 +131,7 @@ function Refusals({ planned }: { planned: readonly PlannedCommand[] }) {
         <li key={targetOf(command)} className="flex items-start gap-2">
           <Ban aria-hidden className="mt-0.5 size-4 shrink-0 text-calm" />
           <span>
-            <span className="font-mono">{targetOf(command)}</span>: {refusalWords(refusal ?? '')}
+            <span className="font-mono">{targetOf(command)}</span>: {refusalWords(refusal)}
           </span>
         </li>
       ))}
@@ -189,8 +186,8 @@ function Details({ planned }: { planned: readonly PlannedCommand[] }) {
                   </td>
                   <td className="px-3 py-1.5">
                     {item.why === null
-                      ? EFFECT_WORDS[item.effect]
-                      : `${EFFECT_WORDS.EXCLUDED}, ${EXCLUSION_WORDS[item.why]}`}
+                      ? effectWords(item.effect, 1)
+                      : `${effectWords('EXCLUDED', 1)}, ${exclusionWords({ [item.why]: 1 })}`}
                     {item.overtakenBy.length > 0 && (
                       <span className="block text-xs text-muted">
                         overtaken by{' '}

@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useState } from 'react';
 import { useTRPC, useTRPCClient } from '../../trpc/client.tsx';
 import type { RouterOutputs } from '../../trpc/outputs.ts';
-import type { ActionCommand } from './action-words.ts';
+import { type ActionCommand, withHold } from './action-words.ts';
 /**
  * The steps of one action: PLANNING → READY → SENDING → FOLLOWING → ENDED. A plan that is no longer true leads from
  * SENDING back to READY with the new one; what fails on the way leads to FAILED, from where it is planned anew.
@@ -27,7 +27,7 @@ const FOLLOW_EVERY_MS = 500;
 export interface Action {
   readonly step: ActionStep;
   readonly plan: () => void;
-  readonly send: (reason: string) => void;
+  readonly send: (reason: string, holdLane: boolean) => void;
 }
 
 export function useAction(commands: readonly ActionCommand[], active: boolean): Action {
@@ -54,12 +54,13 @@ export function useAction(commands: readonly ActionCommand[], active: boolean): 
   }, [active, plan]);
 
   const send = useCallback(
-    (reason: string) => {
+    (reason: string, holdLane: boolean) => {
       if (step.at !== 'READY') return;
       const { planned } = step;
-      const going = planned.flatMap(({ command, hash, refusal }, i) => {
+      const going = planned.flatMap((each, i) => {
         const commandId = ids[i];
-        return refusal !== null || commandId === undefined ? [] : [{ ...command, commandId, planHash: hash }];
+        if (each.refusal !== null || commandId === undefined) return [];
+        return [{ ...withHold(each, holdLane), commandId, planHash: each.hash }];
       });
       setStep({ at: 'SENDING', planned });
       client.commands.request.mutate({ reason, commands: going }).then(
@@ -114,8 +115,10 @@ function useRefresh(): () => void {
 }
 
 function withChanges(planned: readonly PlannedCommand[], changed: readonly PlannedCommand[]): PlannedCommand[] {
-  const news = new Map(changed.map((each) => [JSON.stringify(each.command), each]));
-  return planned.map((each) => news.get(JSON.stringify(each.command)) ?? each);
+  // Whether the lane is to be held was chosen after the first plan.
+  const keyOf = (each: PlannedCommand) => JSON.stringify(withHold(each, false));
+  const news = new Map(changed.map((each) => [keyOf(each), each]));
+  return planned.map((each) => news.get(keyOf(each)) ?? each);
 }
 
 function failed(error: unknown): ActionStep {

@@ -1,7 +1,7 @@
 import type { CommandKind, CommandStatus } from '@inorder/core';
+import { KIND_WORDS } from '@inorder/shared';
 import { Badge, type Tone } from '../../ui/badge.tsx';
 import { RelativeTime } from '../../ui/time.tsx';
-import { KIND_WORDS } from '../actions/action-words.ts';
 
 interface RecentCommand {
   readonly commandId: string;

@@ -1,9 +1,9 @@
 'use client';
+import { refusalWords } from '@inorder/shared';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
 import { Badge, type Tone } from '../../ui/badge.tsx';
 import { ClockTime } from '../../ui/time.tsx';
-import { refusalWords } from '../actions/action-words.ts';
 import type { Message } from './journey.ts';
 
 export const STATUS_TONES: Record<Message['status'], Tone> = {
