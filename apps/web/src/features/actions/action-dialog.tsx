@@ -28,6 +28,8 @@ export interface ActionDialogProps {
   readonly onOpenChange: (open: boolean) => void;
   /** What to do; all of one kind. */
   readonly commands: readonly ActionCommand[];
+  /** Whether late replays may hold their lane: the right `lane.act`. */
+  readonly mayHoldLane: boolean;
   /** Said under the title where the commands are not all that matched. */
   readonly note?: string;
 }
@@ -43,7 +45,7 @@ export function actionCommand(
  * The one dialog every act goes through: scope → dry run → reason → asked → what became of it. Nothing is shown as done
  * before the lane's owner has done it.
  */
-export function ActionDialog({ open, onOpenChange, commands: asked, note }: ActionDialogProps) {
+export function ActionDialog({ open, onOpenChange, commands: asked, mayHoldLane, note }: ActionDialogProps) {
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const commands = withoutMessages(asked, left);
   const kind = commands[0]?.kind ?? 'PAUSE';
@@ -88,7 +90,7 @@ export function ActionDialog({ open, onOpenChange, commands: asked, note }: Acti
         )}
         {step.at === 'READY' && going && (
           <>
-            {step.planned.some((each) => each.effects.REPLAY_LATE > 0) && (
+            {mayHoldLane && step.planned.some((each) => each.effects.REPLAY_LATE > 0) && (
               <HoldField holdLane={holdLane} onChange={setHoldLane} />
             )}
             <ReasonField

@@ -178,6 +178,7 @@ export function DeadLettersPage({ user, initial }: { user: User; initial: Initia
             setAction(null);
             setSelected(new Set());
           }}
+          mayHoldLane={permitted}
           {...action}
         />
       )}

@@ -57,6 +57,7 @@ export function LaneActions({ code, lane, user }: { code: string; lane: LaneView
         <ActionDialog
           open
           onOpenChange={(open) => !open && setCommand(null)}
+          mayHoldLane={may(user, 'lane.act')}
           commands={[
             actionCommand({
               kind: command.kind,

@@ -216,6 +216,7 @@ function Actions({ message, user }: { message: Message; user: User }) {
           open
           onOpenChange={(open) => !open && setCommand(null)}
           commands={[command]}
+          mayHoldLane={maySkip}
         />
       )}
     </>

@@ -196,7 +196,22 @@ test('an analyst replays one message, not two, and skips none', async () => {
   await expect(ask([{ ...replay(1), kind: 'SKIP', ...made }])).rejects.toMatchObject({
     cause: { permission: 'lane.act' },
   });
+  await expect(ask([{ ...replay(1), holdLane: true, ...made }])).rejects.toMatchObject({
+    cause: { permission: 'lane.act' },
+  });
   expect(await ask([{ ...replay(1), ...made }])).toMatchObject({ ok: true });
+});
+
+test('G14: that a late replay is to hold its lane reaches the owner of the lane', async () => {
+  const operator = as('operator');
+  const held = { ...replay(1), holdLane: true };
+  const [planned] = await operator.commands.plan({ commands: [held] });
+  expect(planned).toMatchObject({ refusal: null, effects: { REPLAY_LATE: 1 }, command: { holdLane: true } });
+  const commandId = uuidv7();
+  const commands = [{ ...held, commandId, planHash: planned?.hash ?? '' }];
+  expect(await operator.commands.request({ commands, reason: 'laboratory corrected' })).toMatchObject({ ok: true });
+  const stored = await db.pool.query('SELECT argument FROM lane_command WHERE command_id = $1', [commandId]);
+  expect(stored.rows).toEqual([{ argument: { holdLane: true } }]);
 });
 
 test('a site that is wrong comes back with its places; one that is right is applied and exported without secrets', async () => {

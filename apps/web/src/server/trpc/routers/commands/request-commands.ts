@@ -30,7 +30,8 @@ export const requestCommandsProcedure = protectedProcedure('lane.read')
   .input(requestInput)
   .mutation(async ({ ctx, input }): Promise<Requested> => {
     const only = input.commands.length === 1 ? input.commands[0] : undefined;
-    const replaysOne = only?.kind === 'REPLAY' && only.fromSequenceNo === only.toSequenceNo;
+    // Who may replay one message may not stop a lane for it.
+    const replaysOne = only?.kind === 'REPLAY' && only.fromSequenceNo === only.toSequenceNo && only.holdLane !== true;
     assertMay(ctx.user, replaysOne ? 'lane.replayOne' : 'lane.act');
     const { pool } = database();
     const known = await readCommands(
