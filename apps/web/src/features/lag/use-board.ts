@@ -6,6 +6,8 @@ import type { BoardChange, BoardSnapshot } from './board-data.ts';
 import { BoardStore, type BoardSummary } from './board-store.ts';
 
 const RETRY_MS = 2000;
+/** A line that opens, or moves on to a new snapshot, is not a line that is lost. */
+const LOST_AFTER_MS = 800;
 
 /** on: news arrive · paused: held back by the reader · reconnecting: no line to the console · stale: no line behind it. */
 export type Live = 'on' | 'paused' | 'reconnecting' | 'stale';
@@ -80,7 +82,8 @@ export function useBoard(initial: BoardSnapshot, healths: readonly number[]): Li
     [store],
   );
   const lineStands = status === 'pending' || !visible || from === null;
-  const live = paused ? 'paused' : !lineStands ? 'reconnecting' : summary.feed.stale ? 'stale' : 'on';
+  const lost = useStaysFalse(lineStands, LOST_AFTER_MS);
+  const live = paused ? 'paused' : lost ? 'reconnecting' : summary.feed.stale ? 'stale' : 'on';
   return { store, summary, live, complete: from !== null, paused, setPaused };
 }
 
@@ -93,6 +96,20 @@ async function fetchSnapshot(): Promise<BoardSnapshot | null> {
   } catch {
     return null;
   }
+}
+
+/** Whether something has been false for so long; true again at once. */
+function useStaysFalse(now: boolean, forMs: number): boolean {
+  const [stays, setStays] = useState(false);
+  useEffect(() => {
+    if (now) {
+      setStays(false);
+      return;
+    }
+    const timer = setTimeout(() => setStays(true), forMs);
+    return () => clearTimeout(timer);
+  }, [now, forMs]);
+  return stays && !now;
 }
 
 function useVisible(): boolean {
