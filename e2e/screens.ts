@@ -33,13 +33,21 @@ const live = (page: Page) => page.locator('[data-testid="live-bar"][data-live="o
 /** Before there is any interface. */
 const EMPTY: readonly Picture[] = [
   { name: 'sign-in', path: '/sign-in', role: null, until: visible('Sign in to Inorder') },
-  { name: 'lag-empty', path: '/lag', role: 'admin', until: visible('No interface is configured yet') },
+  { name: 'lag-empty', path: '/lag', role: 'admin', until: live },
   { name: 'dlq-empty', path: '/dlq', role: 'admin', until: visible('Nothing has failed yet') },
   { name: 'messages-empty', path: '/messages', role: 'admin', until: visible('Nothing searched yet') },
 ];
 
 function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
   const [busy, down, held] = labs;
+  const stalled = async (page: Page): Promise<void> => {
+    await live(page);
+    await page
+      .locator('[data-testid^="iface-row-"]')
+      .filter({ hasText: 'Stalled' })
+      .first()
+      .waitFor({ timeout: 60_000 });
+  };
   const lane = async (page: Page): Promise<void> => {
     await page.locator('a[data-number]').first().waitFor();
     await page.locator('[data-testid="lane-status"][data-live="on"]').waitFor();
@@ -49,9 +57,12 @@ function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
     await page.locator('[aria-busy="true"]').waitFor({ state: 'detached' });
   };
   return [
-    { name: 'lag', path: '/lag', role: 'admin', until: live },
-    { name: 'lag-viewer', path: '/lag?q=northgate', role: 'viewer', until: live },
-    { name: 'interface-new', path: '/interfaces/LAB-0099', role: 'admin', until: visible('No message yet') },
+    {
+      name: 'interface-new',
+      path: '/interfaces/LAB-0099',
+      role: 'admin',
+      until: visible('The first order that arrives gets'),
+    },
     { name: 'interface', path: `/interfaces/${busy.code}`, role: 'admin', until: lane },
     { name: 'interface-down', path: `/interfaces/${down.code}`, role: 'admin', until: lane },
     { name: 'interface-holding', path: `/interfaces/${held.code}`, role: 'admin', until: lane },
@@ -97,6 +108,9 @@ function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
         await page.getByRole('table', { name: 'Messages found' }).waitFor();
       },
     },
+    // Last: after half a minute the lanes that stand still are called stalled.
+    { name: 'lag', path: '/lag', role: 'admin', until: stalled },
+    { name: 'lag-viewer', path: '/lag?q=northgate', role: 'viewer', until: stalled },
     { name: 'audit', path: '/audit', role: 'admin', until: visible('interface.create') },
     { name: 'audit-denied', path: '/audit', role: 'viewer', until: visible('You may not read the audit') },
   ];
