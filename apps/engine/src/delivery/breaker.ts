@@ -89,6 +89,11 @@ export class Breaker<Waiter> {
     for (const waiter of waiting) this.options.wake(waiter);
   }
 
+  /** Since when it has not answered; null = it does. */
+  get downSinceAt(): number | null {
+    return this.open?.sinceAt ?? null;
+  }
+
   get isOpen(): boolean {
     return this.open !== null;
   }

@@ -251,6 +251,7 @@ export class Lanes implements LaneInbox {
       result,
       nowAt: clock.wallMs(),
       lastAnswerAt: endpoint.lastAnswerToOther(send.order.messageId),
+      endpointSinceAt: endpoint.breaker.downSinceAt,
       destinationFailedRun: result.ok ? 0 : endpoint.failedRunOf(result.code),
       retryAt: Math.max(retryAt, clock.wallMs()),
     });

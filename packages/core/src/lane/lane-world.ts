@@ -49,6 +49,7 @@ export class LaneWorld {
   checkpoint = 0;
   granted = 0;
   highWater = 0;
+  endpointSinceAt: number | null = null;
   failedRun = 0;
   failedRunCode: ErrorCode | null = null;
   heldFor: LaneRecord['heldFor'] = null;
@@ -195,6 +196,7 @@ export class LaneWorld {
       nowAt: this.nowAt,
       lastAnswerAt: extra.lastAnswerAt ?? null,
       destinationFailedRun: extra.destinationFailedRun ?? 0,
+      endpointSinceAt: this.endpointSinceAt,
       retryAt: extra.retryAt ?? this.nowAt + 500,
     });
   }

@@ -148,6 +148,19 @@ describe('failures', () => {
     expect(world.effects.filter((e) => e.kind === 'NOTE_ATTEMPT')).toHaveLength(1);
   });
 
+  test('G7: a lane says since when its endpoint is down, however often it was tried meanwhile', () => {
+    const world = worldWith(1);
+    world.stage(1, 'PROCESSED');
+    world.endpointSinceAt = world.nowAt;
+    for (let i = 0; i < 3; i++) {
+      world.transmit(false);
+      world.answer('MLLP_CONNECT');
+      expect(world.state.phase).toMatchObject({ name: 'ENDPOINT_DOWN', sinceAt: world.endpointSinceAt });
+      world.nowAt += 15_000;
+      world.tell({ kind: 'ENDPOINT_TRY', nowAt: world.nowAt });
+    }
+  });
+
   test('G7: failurePolicy literal counts every failure', () => {
     const world = worldWith(1, { failurePolicy: 'literal' });
     world.stage(1, 'PROCESSED');

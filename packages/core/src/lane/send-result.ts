@@ -96,7 +96,8 @@ function notDelivered(state: In<'SENDING'>, event: Of<'SEND_RESULT'>): Decision 
         sequenceNo: send.sequenceNo,
         code,
         destinationId: send.order.destinationId,
-        sinceAt: event.nowAt,
+        // The endpoint is down since it stopped answering, not since this try.
+        sinceAt: event.endpointSinceAt ?? event.nowAt,
         nextAttemptAt: event.retryAt,
       };
       return add(advance({ ...state, phase, tries: seen, sinceAt: event.nowAt }, event.nowAt), note);

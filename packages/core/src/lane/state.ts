@@ -246,6 +246,8 @@ export type LaneEvent =
       readonly lastAnswerAt: number | null;
       /** Numbers in a row, over all lanes of this instance, that ended FAILED with this code at this destination. */
       readonly destinationFailedRun: number;
+      /** Since when the endpoint has not answered anybody here; null = it does. */
+      readonly endpointSinceAt: number | null;
       /** When the breaker lets someone try again. */
       readonly retryAt: number;
     }
