@@ -50,6 +50,7 @@ export interface Laboratory extends AsyncDisposable {
   correctedTable(): SiteDocument;
   enable(): Promise<void>;
   controlId(counter: number): string;
+  order(counter: number): GeneratedOrder;
 }
 
 const DIALECT = 'ORM-2.5.1';
@@ -103,6 +104,7 @@ export async function openLaboratory(system: RunningSystem, plan: LaboratoryPlan
     },
     enable: () => apply(site(true)),
     controlId: (counter) => formatControlId({ code, run: '', counter }),
+    order: (counter) => newOrder(code, counter),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

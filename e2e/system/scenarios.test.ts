@@ -2,17 +2,23 @@
 import type { EngineProcess } from '@inorder/testkit/engine-process';
 import { eventually } from '@inorder/testkit/eventually';
 import { expect, test } from 'vitest';
+import { becomeReady, type StoredLane, storeNumbers } from '../running/stored-numbers.ts';
 import {
   attemptsOf,
   brokenNumbers,
+  CODE,
   checkpointOf,
   countersOf,
   deadLettersOf,
+  makeOrder,
   numbersOf,
   type Rig,
   startRig,
 } from './rig.ts';
-import { becomeReady, storeNumbers } from './stored-numbers.ts';
+
+function laneOf(rig: Rig): StoredLane {
+  return { pool: rig.pool, code: CODE, endpoint: 'LIS-1', order: (counter) => makeOrder(counter) };
+}
 
 const statuses = async (rig: Rig): Promise<string[]> => (await numbersOf(rig)).map((row) => `${row.n} ${row.status}`);
 
@@ -28,7 +34,7 @@ async function watchdogLooked(engine: EngineProcess): Promise<void> {
 
 test('Scenario 1: 1 and 2 failed, 3 is ready: 1 and 2 are passed with their reason, 3 is delivered, checkpoint 3', async () => {
   await using rig = await startRig();
-  await storeNumbers(rig, ['FAILED', 'FAILED', 'PROCESSED'], 0);
+  await storeNumbers(laneOf(rig), ['FAILED', 'FAILED', 'PROCESSED'], 0);
   expect(await checkpointOf(rig)).toBe(0);
 
   await rig.start();
@@ -60,20 +66,20 @@ test('Scenario 2: 11-14 and 18 in the stages, 15 failed, 16, 17 and 19 early: ea
     'RECEIVED',
     'PROCESSED',
   ] as const;
-  await storeNumbers(rig, [...ten, ...rest], 10);
+  await storeNumbers(laneOf(rig), [...ten, ...rest], 10);
   const engine = await rig.start({ env: { INORDER_RECONCILE_INTERVAL_MS: '200' } });
 
   await watchdogLooked(engine);
   expect(countersOf(rig)).toEqual([]);
   for (const early of [13, 12, 14]) {
-    await becomeReady(rig, early);
+    await becomeReady(laneOf(rig), early);
     await watchdogLooked(engine);
     expect(countersOf(rig)).toEqual([]);
     expect(await checkpointOf(rig)).toBe(10);
   }
   expect((await engine.lanes()).map((lane) => lane.waitingFor)).toMatchObject([{ sequenceNo: 11 }]);
 
-  await becomeReady(rig, 11);
+  await becomeReady(laneOf(rig), 11);
   await eventually('checkpoint 17', async () => (await checkpointOf(rig)) === 17);
   expect(countersOf(rig)).toEqual([11, 12, 13, 14, 16, 17]);
   await watchdogLooked(engine);
@@ -87,7 +93,7 @@ test('Scenario 2: 11-14 and 18 in the stages, 15 failed, 16, 17 and 19 early: ea
     '19 PROCESSED',
   ]);
 
-  await becomeReady(rig, 18);
+  await becomeReady(laneOf(rig), 18);
   await eventually('checkpoint 19', async () => (await checkpointOf(rig)) === 19);
   expect(countersOf(rig)).toEqual([11, 12, 13, 14, 16, 17, 18, 19]);
   expect(rig.lis.judge.report()).toMatchObject({ orderViolations: 0, repeats: 0 });
