@@ -407,6 +407,6 @@ test('the product pipeline runs in the worker: an empty body ends FAILED, naming
   await using on = engine(fixture, { workerEntry: new URL('./worker.ts', import.meta.url) });
   const rows = await run(fixture, on, ['']);
   expect(rows.map((row) => [row.status, row.code])).toEqual([['FAILED', 'INGEST_EMPTY']]);
-  const { rows: letters } = await fixture.test.pool.query<{ detail: string }>('SELECT detail FROM dead_letter');
-  expect(letters[0]?.detail).toContain('MSH');
+  const { rows: letters } = await fixture.test.pool.query<{ path: string }>('SELECT path FROM dead_letter');
+  expect(letters[0]?.path).toBe('MSH-1');
 });

@@ -4,10 +4,11 @@ import { AuditPage } from '../../features/audit/audit-page.tsx';
 import { requireUser } from '../../server/auth/require-user.ts';
 import { Page, PageHeader } from '../../ui/page-header.tsx';
 import { DeniedState } from '../../ui/state.tsx';
+import type { RouteProps } from '../route-props.ts';
 
 export const metadata: Metadata = { title: 'Audit' };
 
-export default async function Audit({ searchParams }: PageProps<'/audit'>) {
+export default async function Audit({ searchParams }: RouteProps) {
   const user = await requireUser('/audit', await searchParams);
   if (may(user, 'audit.read')) return <AuditPage />;
   return (

@@ -7,10 +7,11 @@ import {
 } from '../../features/dead-letters/filter-params.ts';
 import { requireUser } from '../../server/auth/require-user.ts';
 import { serverCaller } from '../../server/trpc/caller.ts';
+import type { RouteProps } from '../route-props.ts';
 
 export const metadata: Metadata = { title: 'Dead letters' };
 
-export default async function Dlq({ searchParams }: PageProps<'/dlq'>) {
+export default async function Dlq({ searchParams }: RouteProps) {
   const { role, phiReveal } = await requireUser('/dlq', await searchParams);
   const filter = deadLetterFilters(await loadDeadLetterParams(searchParams));
   const { deadLetters } = await serverCaller();

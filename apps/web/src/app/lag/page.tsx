@@ -6,13 +6,14 @@ import { orderOf } from '../../features/lag/board-order.ts';
 import { loadBoardParams } from '../../features/lag/board-params.ts';
 import { requireUser } from '../../server/auth/require-user.ts';
 import { laneFeed } from '../../server/live/live.ts';
+import type { RouteProps } from '../route-props.ts';
 
 export const metadata: Metadata = { title: 'Lanes' };
 
 /** Rows in the page itself; the browser fetches the rest after its first paint. */
 const FIRST_ROWS = 50;
 
-export default async function LagPage({ searchParams }: PageProps<'/lag'>) {
+export default async function LagPage({ searchParams }: RouteProps) {
   await requireUser('/lag', await searchParams);
   const params = await loadBoardParams(searchParams);
   const feed = await laneFeed();

@@ -4,10 +4,11 @@ import { Mark } from '../../features/shell/shell.tsx';
 import { safeNext } from '../../features/sign-in/safe-next.ts';
 import { SignInForm } from '../../features/sign-in/sign-in-form.tsx';
 import { currentUser } from '../../server/auth/require-user.ts';
+import type { RouteProps } from '../route-props.ts';
 
 export const metadata: Metadata = { title: 'Sign in' };
 
-export default async function SignInPage({ searchParams }: PageProps<'/sign-in'>) {
+export default async function SignInPage({ searchParams }: RouteProps) {
   const { next, problem } = await searchParams;
   const target = safeNext(next);
   if ((await currentUser()) !== null) redirect(target);

@@ -6,8 +6,9 @@ import { InterfacePage } from '../../../features/interface/interface-page.tsx';
 import { requireUser } from '../../../server/auth/require-user.ts';
 import { laneFeed } from '../../../server/live/live.ts';
 import { serverCaller } from '../../../server/trpc/caller.ts';
+import type { RouteProps } from '../../route-props.ts';
 
-type Props = PageProps<'/interfaces/[code]'>;
+type Props = RouteProps<{ code: string }>;
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: (await params).code.slice(0, 32) };

@@ -3,8 +3,9 @@ import { notFound } from 'next/navigation';
 import { MessagePage } from '../../../../features/messages/message-page.tsx';
 import { requireUser } from '../../../../server/auth/require-user.ts';
 import { serverCaller } from '../../../../server/trpc/caller.ts';
+import type { RouteProps } from '../../../route-props.ts';
 
-type Props = PageProps<'/messages/[code]/[seq]'>;
+type Props = RouteProps<{ code: string; seq: string }>;
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const { code, seq } = await params;
