@@ -41,15 +41,14 @@ export function InterfacePage({ snapshot, facts: firstFacts, user }: InterfacePa
   const { lane } = live;
 
   const facts = useQuery(trpc.lanes.read.queryOptions({ code }, { initialData: firstFacts, ...RETURNING })).data;
-  const ribbon = useQuery(
-    trpc.lanes.ribbon.queryOptions(ribbonInput(code, params.from), { placeholderData: keepPreviousData, ...RETURNING }),
-  );
-  const numbers = useQuery(
-    trpc.lanes.numbers.queryOptions(numbersInput(code, params.upTo), {
-      placeholderData: keepPreviousData,
-      ...RETURNING,
-    }),
-  );
+  // While numbers wait, those behind the head change in the stages, which the lane's own numbers do not tell.
+  const waiting = {
+    placeholderData: keepPreviousData,
+    refetchInterval: lane.checkpoint < lane.highWater ? REFRESH_MS : false,
+    ...RETURNING,
+  } as const;
+  const ribbon = useQuery(trpc.lanes.ribbon.queryOptions(ribbonInput(code, params.from), waiting));
+  const numbers = useQuery(trpc.lanes.numbers.queryOptions(numbersInput(code, params.upTo), waiting));
   useRefresh(`${lane.checkpoint} ${lane.highWater} ${lane.state} ${lane.dead}`);
 
   const drawn = useMemo(() => {
