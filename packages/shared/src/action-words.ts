@@ -54,7 +54,7 @@ export function meansOf({ kind, resolution }: Pick<LaneAct, 'kind' | 'resolution
 /** The choice `holdLane` of a replay. */
 export const HOLD_LANE_WORDS = {
   label: 'Hold the lane while they run',
-  means: 'Newer orders wait until the last late replay has ended, so that no more of them overtake it.',
+  means: 'Newer orders wait until each late replay was tried; one that has to be tried again lets them go on.',
 } as const;
 
 /** What happens to so many numbers, after the count: "1 passed without delivery", "2 will be …". */

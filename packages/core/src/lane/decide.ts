@@ -120,7 +120,8 @@ function granted(state: In<'GRANTING'>, event: Of<'GRANTED'>): Decision {
   return advance({ ...rest(state, event.nowAt), granted: state.phase.sequenceNo }, event.nowAt);
 }
 function replayRecorded(state: In<'REPLAYING'>, event: Of<'REPLAY_RECORDED'>): Decision {
-  const replays = event.again === null ? state.replays : [...state.replays, event.again];
+  // A replay that has to be tried again holds nobody any more: its destination may be down for hours.
+  const replays = event.again === null ? state.replays : [...state.replays, { ...event.again, holdLane: false }];
   const failedOrders =
     event.failedOrders === undefined ? state.failedOrders : passedOnly(event.failedOrders, state.checkpoint);
   return advance({ ...rest(state, event.nowAt), replays, failedOrders }, event.nowAt);

@@ -414,6 +414,35 @@ describe('commands', () => {
     expect(world.checkpoint).toBe(2);
     expect(world.statusOf(1)).toBe('FAILED');
   });
+
+  test('G14: a replay that holds the lane lets it go on once it has to be tried again', () => {
+    const world = worldWith(2);
+    world.stage(1, 'FAILED', 'ENRICH_CODE_UNKNOWN');
+    world.flow();
+    const replay = {
+      replayId: 'r',
+      sequenceNo: sequenceNo(1),
+      messageId: 'm' as never,
+      attempts: 0,
+      notBeforeAt: 0,
+      holdLane: true,
+    };
+    world.tell({ kind: 'COMMAND', command: { ...SKIP, kind: 'REPLAY' }, nowAt: world.nowAt });
+    world.take('RUN_COMMAND');
+    world.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [], replays: [replay] }, nowAt: world.nowAt });
+    expect(world.take('SEND_REPLAY')?.replay).toEqual(replay);
+    world.stage(2, 'PROCESSED');
+    expect(world.transmit(true)).toBeUndefined();
+    world.tell({
+      kind: 'REPLAY_RECORDED',
+      again: { ...replay, notBeforeAt: world.nowAt + 15_000 },
+      nowAt: world.nowAt,
+    });
+    world.flow();
+    expect(world.statusOf(2)).toBe('DELIVERED');
+    world.wait(15_000);
+    expect(world.take('SEND_REPLAY')?.replay).toMatchObject({ replayId: 'r', holdLane: false });
+  });
 });
 
 test('G12: the same instance settles with the answer it holds, if the lane still stands where it stood', () => {
