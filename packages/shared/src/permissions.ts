@@ -12,7 +12,8 @@ export const PERMISSIONS = [
   'config.write',
   'audit.read',
   'users.manage',
-  'queues.read',
+  'queues.read', // the stage queues, through bull-board
+  'queues.act', // retry, remove, pause and the like there
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
@@ -20,9 +21,9 @@ const READ: readonly Permission[] = ['lane.read', 'config.read'];
 
 export const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
   viewer: READ,
-  analyst: [...READ, 'payload.read', 'lane.replayOne'],
-  operator: [...READ, 'payload.read', 'lane.replayOne', 'lane.act'],
-  integrator: [...READ, 'payload.read', 'config.write'],
+  analyst: [...READ, 'payload.read', 'lane.replayOne', 'queues.read'],
+  operator: [...READ, 'payload.read', 'lane.replayOne', 'lane.act', 'queues.read'],
+  integrator: [...READ, 'payload.read', 'config.write', 'queues.read'],
   auditor: [...READ, 'audit.read'],
   admin: PERMISSIONS.filter((p) => p !== 'phi.reveal'),
 };

@@ -1,6 +1,6 @@
 import { testDatabase } from '@inorder/testkit/services';
 import { expect, test } from 'vitest';
-import { readInstances } from './instances.ts';
+import { readInstances, readShards } from './instances.ts';
 
 test('instances: who beats, what each holds, and nobody who has been gone for a day with empty hands', async () => {
   await using db = await testDatabase();
@@ -46,6 +46,14 @@ test('instances: who beats, what each holds, and nobody who has been gone for a 
     startedAt: Date.parse('2026-01-01T00:00:00Z'),
     heartbeatAgeMs: 0,
   });
+  const shards = await readShards(db.pool);
+  expect(shards).toHaveLength(256);
+  expect(shards.slice(4, 8)).toEqual([
+    { owner: 'deliver-2', epoch: 40 },
+    { owner: 'gone-with-a-shard', epoch: 50 },
+    { owner: null, epoch: 60 },
+    { owner: null, epoch: 0 },
+  ]);
   // A reader with a shorter patience.
   const impatient = await readInstances(db.pool, 3_000);
   expect(impatient.filter(({ alive }) => alive).map(({ instance }) => instance)).toEqual(['deliver-10']);

@@ -74,3 +74,17 @@ export async function readInstances(pool: pg.Pool, aliveMsMax = INSTANCE_ALIVE_M
     }))
     .sort((a, b) => a.instance.localeCompare(b.instance, 'en', { numeric: true }));
 }
+
+export interface ShardRow {
+  /** Name of the instance that holds its lease; null: given back, or never taken. */
+  readonly owner: string | null;
+  readonly epoch: number;
+}
+
+const SHARDS = 'SELECT owner, epoch FROM shard_lease ORDER BY shard';
+
+/** Who owns which shard; position = shard, 0 to 255. A killed owner stands here until a successor has taken over. */
+export async function readShards(pool: pg.Pool): Promise<ShardRow[]> {
+  const { rows } = await pool.query<{ owner: string | null; epoch: string }>({ name: 'console-shards', text: SHARDS });
+  return rows.map(({ owner, epoch }) => ({ owner, epoch: Number(epoch) }));
+}

@@ -52,7 +52,7 @@ const SHORTCUTS = [
   { keys: ['/'], does: 'Search' },
   { keys: ['p'], does: 'Hold the news, go on' },
   { keys: ['.'], does: 'Let the rows move' },
-  { keys: ['g', 'l · d · m · a'], does: 'To lanes, dead letters, messages, audit' },
+  { keys: ['g', 'l · d · m · i · a'], does: 'To lanes, dead letters, messages, instances, audit' },
   { keys: ['?'], does: 'This sheet' },
 ];
 

@@ -1,5 +1,5 @@
 import type { Permission } from '@inorder/shared';
-import { Activity, type LucideIcon, MailSearch, MailX, ScrollText } from 'lucide-react';
+import { Activity, type LucideIcon, MailSearch, MailX, ScrollText, Server } from 'lucide-react';
 
 export interface NavigationItem {
   readonly href: string;
@@ -17,5 +17,6 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { href: '/lag', key: 'l', label: 'Lanes', icon: Activity, also: ['/interfaces'], permission: 'lane.read' },
   { href: '/dlq', key: 'd', label: 'Dead letters', icon: MailX, permission: 'lane.read' },
   { href: '/messages', key: 'm', label: 'Messages', icon: MailSearch, permission: 'lane.read' },
+  { href: '/instances', key: 'i', label: 'Instances', icon: Server, also: ['/queues'], permission: 'lane.read' },
   { href: '/audit', key: 'a', label: 'Audit', icon: ScrollText, permission: 'audit.read' },
 ];

@@ -3,6 +3,7 @@ import { auditRouter } from './routers/audit/router.ts';
 import { commandsRouter } from './routers/commands/router.ts';
 import { configRouter } from './routers/config/router.ts';
 import { deadLettersRouter } from './routers/dead-letters/router.ts';
+import { instancesRouter } from './routers/instances/router.ts';
 import { lanesRouter } from './routers/lanes/router.ts';
 import { messagesRouter } from './routers/messages/router.ts';
 import { sessionRouter } from './routers/session/router.ts';
@@ -13,6 +14,7 @@ export const appRouter = router({
   commands: commandsRouter,
   config: configRouter,
   deadLetters: deadLettersRouter,
+  instances: instancesRouter,
   lanes: lanesRouter,
   messages: messagesRouter,
   session: sessionRouter,

@@ -1,0 +1,84 @@
+import { durationText } from '@inorder/core';
+import type { ReactNode } from 'react';
+import { Badge } from '../../ui/badge.tsx';
+import { cn } from '../../ui/class-names.ts';
+import { RelativeTime } from '../../ui/time.tsx';
+import { grouped } from '../lag/numbers.ts';
+import { type Holding, type Instance, presenceOf, rolesOf } from './presence.ts';
+import { PRESENCE_WORDS } from './presence-words.ts';
+
+/**
+ * One process and what it holds.
+ * @param sinceReadMs age of the reading: the heartbeat has aged as much since.
+ */
+export function InstanceCard({
+  instance,
+  holding,
+  sinceReadMs,
+}: {
+  instance: Instance;
+  holding: Holding | undefined;
+  sinceReadMs: number;
+}) {
+  const presence = presenceOf(instance);
+  const { word, icon, tone, meaning } = PRESENCE_WORDS[presence];
+  const silence = durationText(instance.heartbeatAgeMs + sinceReadMs);
+  const roles = rolesOf(instance);
+  const shards = holding?.shards.length ?? 0;
+  return (
+    <article
+      aria-label={instance.instance}
+      data-instance={instance.instance}
+      data-presence={presence}
+      className={cn(
+        'flex min-w-0 flex-col gap-3 rounded-lg border bg-surface p-4',
+        presence === 'LOST' && 'border-bad/50',
+        presence === 'STOPPED' && 'bg-transparent',
+      )}
+    >
+      <header className="flex items-start gap-3">
+        <div className="min-w-0 flex-1">
+          <h3 className="font-semibold break-all">{instance.instance}</h3>
+          <p className="tabular text-xs text-muted">
+            {presence === 'ALIVE' ? 'Heartbeat' : 'Last heartbeat'} {silence} ago
+          </p>
+        </div>
+        <Badge tone={tone} icon={icon} title={meaning}>
+          {word}
+        </Badge>
+      </header>
+      {presence === 'LOST' && (
+        <p className="text-bad">
+          {shards === 0
+            ? 'It has not said that it stops. It holds nothing any more.'
+            : `It has not said that it stops. ${shards === 1 ? 'Its shard waits' : `Its ${shards} shards wait`} until the lease has run out, then another instance takes over.`}
+        </p>
+      )}
+      <ul aria-label="Roles" className="flex flex-wrap gap-1">
+        {roles.map((role) => (
+          <li key={role} className="flex">
+            <Badge tone="calm">{role}</Badge>
+          </li>
+        ))}
+      </ul>
+      <dl className="mt-auto grid grid-cols-3 gap-x-4 gap-y-2 border-t pt-3">
+        <Fact term="Shards">{shards === 0 ? 'none' : grouped(shards)}</Fact>
+        <Fact term="Highest epoch">{instance.epochMax === null ? '–' : grouped(instance.epochMax)}</Fact>
+        <Fact term="Sources">{instance.sources === 0 ? 'none' : grouped(instance.sources)}</Fact>
+        <Fact term="Started" wide>
+          <RelativeTime at={instance.startedAt} />
+        </Fact>
+        <Fact term="Version">{instance.version}</Fact>
+      </dl>
+    </article>
+  );
+}
+
+function Fact({ term, children, wide = false }: { term: string; children: ReactNode; wide?: boolean }) {
+  return (
+    <div className={cn('min-w-0', wide && 'col-span-2')}>
+      <dt className="text-xs text-muted">{term}</dt>
+      <dd className="tabular truncate font-medium">{children}</dd>
+    </div>
+  );
+}
