@@ -1,0 +1,98 @@
+/**
+ * BullMQ's queues of this engine, made when first asked for, all over one connection that never queues while Redis is
+ * away. Stage queues and maintenance write through them, bull-board reads them.
+ */
+import { STAGES, type StageName } from '@inorder/core';
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { connectForHints } from './connections.ts';
+
+/** Stands before every key of BullMQ: `inorder:inorder-stage-validate:wait`. */
+export const BULL_PREFIX = 'inorder';
+export const MAINTENANCE_QUEUE = 'inorder-maintenance';
+/** Jobs that ended, kept for people to look at; each is a few hundred bytes. */
+export const ENDED_JOBS_MAX = 100;
+/** Events that BullMQ keeps in a stream per queue. Nobody of ours reads it. After FLUSHALL its own default holds, 10,000. */
+const EVENTS_MAX = 100;
+
+/** INGEST hands over to nobody's queue and DELIVER is the lane: what is between has one. */
+const QUEUED_STAGES = STAGES.filter((stage) => stage !== 'INGEST' && stage !== 'DELIVER');
+
+export function stageQueueName(stage: StageName): string {
+  return `inorder-stage-${stage.toLowerCase()}`;
+}
+
+export interface BullQueuesOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** Default BULL_PREFIX; tests that share a Redis have their own. */
+  readonly prefix?: string;
+}
+
+export class BullQueues {
+  readonly prefix: string;
+  readonly url: string;
+  private readonly redis: Redis;
+  private readonly logger: Logger;
+  private readonly queues = new Map<string, Queue>();
+  private away = false;
+
+  constructor(options: BullQueuesOptions) {
+    this.prefix = options.prefix ?? BULL_PREFIX;
+    this.url = options.url;
+    this.logger = options.logger;
+    this.redis = connectForHints(options.url);
+    this.redis.on('error', (error: Error) => this.failed(error));
+    this.redis.on('ready', () => {
+      if (this.away) options.logger.info({}, 'redis is back for queues');
+      this.away = false;
+    });
+  }
+
+  /** Whether a command would be taken now. */
+  get isReady(): boolean {
+    return this.redis.status === 'ready';
+  }
+
+  /** Resolves when Redis answers. @throws when it does not. */
+  ping(): Promise<unknown> {
+    return this.redis.ping();
+  }
+
+  queue(name: string): Queue {
+    const known = this.queues.get(name);
+    if (known !== undefined) return known;
+    const queue = new Queue(name, {
+      connection: this.redis,
+      prefix: this.prefix,
+      streams: { events: { maxLen: EVENTS_MAX } },
+      // An INFO that fails while a connection starts would leave the queue unusable for good.
+      skipVersionCheck: true,
+    });
+    queue.on('error', (error) => this.failed(error));
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  /** Every queue there can be, for the board. */
+  boardQueues(): readonly Queue[] {
+    return [...QUEUED_STAGES.map(stageQueueName), MAINTENANCE_QUEUE].map((name) => this.queue(name));
+  }
+
+  /** Told once per absence. */
+  failed(error: unknown): void {
+    if (this.away) return;
+    this.away = true;
+    this.logger.warn(
+      { reason: error instanceof Error ? error.message : String(error) },
+      'redis does not answer for queues',
+    );
+  }
+
+  /** At once, also while Redis is away: what was not said is a lost hint. */
+  async close(): Promise<void> {
+    // The queues share the connection, so closing them would wait for a Redis that may never come.
+    this.redis.disconnect();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Connections to Redis, of two kinds. Both come back by themselves and neither ever fails the process: Redis is a hint
+ * (G11).
+ */
+import { Redis, type RedisOptions } from 'ioredis';
+
+/** A Redis that takes a command and does not answer for this long is away. */
+const ANSWER_MS_MAX = 5000;
+const RETRY_MS_MAX = 2000;
+
+const SETTINGS: RedisOptions = {
+  connectTimeout: 2000,
+  // Without an end: Redis may be away for a day.
+  retryStrategy: (times: number) => Math.min(times * 200, RETRY_MS_MAX),
+};
+
+/** For what is worth nothing later: a command fails at once while Redis is away, and soon when it hangs. */
+export function connectForHints(url: string): Redis {
+  return heard(
+    new Redis(url, { ...SETTINGS, enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: ANSWER_MS_MAX }),
+  );
+}
+
+/** For workers, which wait for jobs on it and go on waiting when Redis is back; BullMQ asks for no limit of retries. */
+export function connectForWorkers(url: string): Redis {
+  return heard(new Redis(url, { ...SETTINGS, maxRetriesPerRequest: null }));
+}
+
+/** An `error` that nobody hears ends the process; whoever cares for the reason listens as well. */
+function heard(redis: Redis): Redis {
+  redis.on('error', () => undefined);
+  return redis;
+}
