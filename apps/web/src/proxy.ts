@@ -35,5 +35,6 @@ export function proxy(request: NextRequest): NextResponse {
 }
 
 export const config = {
-  matcher: ['/((?!_next/static|_next/image|icon.svg|api/trpc).*)'],
+  // bull-board brings scripts without a nonce; its route sets headers of its own.
+  matcher: ['/((?!_next/static|_next/image|icon.svg|api/trpc|admin/queues).*)'],
 };

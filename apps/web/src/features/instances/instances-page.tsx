@@ -1,5 +1,6 @@
 'use client';
 import { durationText } from '@inorder/core';
+import { QUEUE_BOARD_PATH } from '@inorder/shared';
 import { useQuery } from '@tanstack/react-query';
 import { Layers, RefreshCw, Server } from 'lucide-react';
 import { useTRPC } from '../../trpc/client.tsx';
@@ -34,7 +35,7 @@ export function InstancesPage({ seesQueues }: { seesQueues: boolean }) {
             {read.data !== undefined && <Freshness sinceReadMs={sinceReadMs} />}
             {seesQueues && (
               // Not a page of Next: bull-board, through the console.
-              <a href="/admin/queues" className={buttonStyle()}>
+              <a href={QUEUE_BOARD_PATH} className={buttonStyle()}>
                 <Layers aria-hidden /> Stage queues
               </a>
             )}

@@ -1,4 +1,5 @@
 import { type Actor, actorFrom } from '../auth/actor.ts';
+import { fromOwnPage } from '../auth/own-page.ts';
 
 export interface Context {
   readonly user: Actor | null;
@@ -14,12 +15,4 @@ export async function createContext(request: Request, acts: boolean): Promise<Co
   const user = await actorFrom(request.headers, acts);
   const foreign = acts && user?.via === 'session' && !fromOwnPage(request);
   return { user: foreign ? null : user, requestId: crypto.randomUUID() };
-}
-
-/** Browsers send Sec-Fetch-Site or Origin with every POST of a page; what sends neither is no page of ours. */
-function fromOwnPage(request: Request): boolean {
-  const site = request.headers.get('sec-fetch-site');
-  if (site !== null) return site === 'same-origin';
-  const origin = request.headers.get('origin');
-  return origin !== null && new URL(origin).host === request.headers.get('host');
 }
