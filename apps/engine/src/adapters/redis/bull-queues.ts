@@ -36,6 +36,7 @@ export class BullQueues {
   private readonly redis: Redis;
   private readonly logger: Logger;
   private readonly queues = new Map<string, Queue>();
+  private readonly listeners = new Set<() => void>();
   private away = false;
 
   constructor(options: BullQueuesOptions) {
@@ -47,7 +48,14 @@ export class BullQueues {
     this.redis.on('ready', () => {
       if (this.away) options.logger.info({}, 'redis is back for queues');
       this.away = false;
+      for (const listener of this.listeners) listener();
     });
+  }
+
+  /** Called each time Redis is there, or there again: it may have forgotten everything. */
+  onReady(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Whether a command would be taken now. */

@@ -1,0 +1,158 @@
+import { eventually } from '@inorder/testkit/eventually';
+import { type JobSchedulerWorld, jobSchedulerConformance } from '@inorder/testkit/job-scheduler-conformance';
+import { redisServer } from '@inorder/testkit/redis-server';
+import { testRedis } from '@inorder/testkit/services';
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../clock/system-clock.ts';
+import { BullQueues, MAINTENANCE_QUEUE } from './bull-queues.ts';
+import { RedisJobScheduler } from './job-scheduler.ts';
+
+const EVERY_MS = 200;
+const logger = pino({ level: 'silent' });
+const shared = await testRedis();
+
+class World implements JobSchedulerWorld {
+  private readonly url: string;
+  private readonly prefix: string;
+  private readonly members: { queues: BullQueues; scheduler: RedisJobScheduler }[] = [];
+
+  constructor(url: string, prefix: string) {
+    this.url = url;
+    this.prefix = prefix;
+  }
+
+  add(syncMs = 100): { queues: BullQueues; scheduler: RedisJobScheduler } {
+    const queues = new BullQueues({ url: this.url, prefix: this.prefix, logger });
+    const scheduler = new RedisJobScheduler({ queues, clock: systemClock, logger, syncMs });
+    this.members.push({ queues, scheduler });
+    return { queues, scheduler };
+  }
+
+  async join(): Promise<RedisJobScheduler> {
+    return this.add().scheduler;
+  }
+
+  pass(): void {
+    // Real time passes by itself.
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.members.map(({ scheduler }) => scheduler.close()));
+    await Promise.all(this.members.map(({ queues }) => queues.close()));
+  }
+}
+
+let worlds = 0;
+if (shared !== undefined) {
+  jobSchedulerConformance({ name: 'redis', open: async () => new World(shared.url, `${shared.prefix}${worlds++}`) });
+}
+
+/** Schedules in Redis now. */
+async function schedules(queues: BullQueues): Promise<string[]> {
+  const known = await queues.queue(MAINTENANCE_QUEUE).getJobSchedulers();
+  return known.map((one) => one.key).sort();
+}
+
+describe.skipIf(shared === undefined)('a job scheduler whose Redis does what it likes', () => {
+  test('three instances together call a job about once each interval, one at a time', async () => {
+    await using server = await redisServer();
+    await server.start();
+    await using world = new World(server.url, 'test');
+    let running = 0;
+    let most = 0;
+    let calls = 0;
+    const everyMs = 300;
+    for (let i = 0; i < 3; i += 1) {
+      (await world.join()).every('shared', everyMs, async () => {
+        calls += 1;
+        running += 1;
+        most = Math.max(most, running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running -= 1;
+      });
+    }
+    await eventually('it is called', () => calls === 1, { everyMs: 5 });
+    const atMs = performance.now();
+    await eventually('it is called again', () => calls >= 7);
+    const intervals = (performance.now() - atMs) / everyMs;
+    // Three timers of their own would have called 18 times by now; now and then one that was never chosen calls too.
+    expect(intervals).toBeGreaterThan(3);
+    expect(most).toBe(1);
+  });
+
+  test('a schedule that the code does not know any more is removed, a changed interval is set', async () => {
+    await using server = await redisServer();
+    await server.start();
+    await using world = new World(server.url, 'test');
+    const before = world.add();
+    before.scheduler.every('gone', 60_000, async () => undefined);
+    before.scheduler.every('kept', 60_000, async () => undefined);
+    await eventually('both stand', async () => (await schedules(before.queues)).length === 2);
+    await before.scheduler.close();
+    const after = world.add();
+    after.scheduler.every('kept', 30_000, async () => undefined);
+    await eventually('one is left', async () => (await schedules(after.queues)).join() === 'kept');
+    const queue = after.queues.queue(MAINTENANCE_QUEUE);
+    await eventually('its interval is new', async () => (await queue.getJobScheduler('kept'))?.every === 30_000);
+  });
+
+  test('G11: after FLUSHALL the schedules come back', async () => {
+    await using server = await redisServer();
+    await server.start();
+    await using world = new World(server.url, 'test');
+    const { scheduler, queues } = world.add();
+    let calls = 0;
+    scheduler.every('kept', 60_000, async () => {
+      calls += 1;
+    });
+    await eventually('it was called', () => calls === 1);
+    await server.flushAll();
+    await eventually('it stands again', async () => (await schedules(queues)).join() === 'kept');
+    await eventually('and is called through Redis', () => calls === 2);
+  });
+
+  test('G11: maintenance goes on by local timers while Redis is killed, and through Redis after', async () => {
+    await using server = await redisServer();
+    await server.start();
+    await using world = new World(server.url, 'test');
+    const { scheduler, queues } = world.add();
+    let calls = 0;
+    scheduler.every('job', EVERY_MS, async () => {
+      calls += 1;
+    });
+    await eventually('it is called', () => calls >= 2);
+    await server.kill();
+    const before = calls;
+    await eventually('it is called without Redis', () => calls >= before + 3);
+    await server.start();
+    await eventually('it stands in Redis again', async () => (await schedules(queues)).join() === 'job');
+    const completed = (): Promise<number> => queues.queue(MAINTENANCE_QUEUE).getCompletedCount();
+    await eventually('Redis calls it', async () => (await completed()) >= 2);
+  });
+
+  test('G11: Redis absent at start: maintenance runs all the same, and closes', async () => {
+    await using server = await redisServer();
+    await using world = new World(server.url, 'test');
+    let calls = 0;
+    (await world.join()).every('job', EVERY_MS, async () => {
+      calls += 1;
+    });
+    await eventually('it is called', () => calls >= 3);
+  });
+
+  test('a paused queue pauses no maintenance', async () => {
+    await using server = await redisServer();
+    await server.start();
+    await using world = new World(server.url, 'test');
+    const { scheduler, queues } = world.add();
+    let calls = 0;
+    scheduler.every('job', EVERY_MS, async () => {
+      calls += 1;
+    });
+    await eventually('it is called', () => calls >= 2);
+    await queues.queue(MAINTENANCE_QUEUE).pause();
+    const before = calls;
+    await eventually('it is called all the same', () => calls >= before + 3);
+  });
+});
