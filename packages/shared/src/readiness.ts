@@ -40,7 +40,7 @@ export interface Dependency {
   /** Default 2,000. */
   readonly timeoutMs?: number;
   /** Nothing said = it answered. @throws when it does not; of the error only its code is shown. */
-  check(): Promise<DependencyAnswer | undefined | void>;
+  check(): Promise<DependencyAnswer> | Promise<void>;
 }
 
 const TIMEOUT_MS = 2000;

@@ -1,20 +1,21 @@
-/** Admin HTTP on loopback: health without a secret, lanes with it. No payload and no patient data (G18). */
+/**
+ * Admin HTTP, on loopback unless told otherwise: health without a secret, the rest with it. No payload and no patient
+ * data (G18).
+ */
 import { timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import type { InterfaceId, LaneStatus } from '@inorder/core';
-import { ADMIN_SECRET_HEADER, LANES_PATH, LANES_STREAM_PATH } from '@inorder/shared';
+import { ADMIN_SECRET_HEADER, type Dependency, LANES_PATH, LANES_STREAM_PATH, Readiness } from '@inorder/shared';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
-
-export interface Dependency {
-  readonly name: string;
-  /** Resolves when it answers. @throws when it does not. */
-  check(): Promise<unknown>;
-}
+import { systemClock } from '../adapters/clock/system-clock.ts';
 
 export interface AdminOptions {
+  /** Default loopback. A name or address of this machine that others reach it by; it goes into `url`. */
+  readonly host?: string | undefined;
   readonly port: number;
+  /** In the header `x-inorder-secret`, or as `Authorization: Bearer`, which is what Prometheus can send. */
   readonly secret: string;
   readonly dependencies: readonly Dependency[];
   /** false while starting and stopping. */
@@ -24,6 +25,8 @@ export interface AdminOptions {
     onChanged(listener: (changed: readonly LaneStatus[]) => void): () => void;
   };
   readonly counters: () => object;
+  /** In the text format of Prometheus. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> };
 }
 
 export interface Admin {
@@ -31,29 +34,29 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-const CHECK_TIMEOUT_MS = 2000;
+const LOOPBACK = '127.0.0.1';
 const PING_MS = 10_000;
 
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const app = new Hono();
+  const readiness = new Readiness(options.dependencies, systemClock, options.isServing);
   app.get('/livez', (c) => c.text('ok'));
   app.get('/healthz', (c) => (options.isServing() ? c.text('ok') : c.text('starting', 503)));
   app.get('/readyz', async (c) => {
-    const checks = await Promise.all(options.dependencies.map(async (d) => [d.name, await answersInTime(d)] as const));
-    const ok = options.isServing() && checks.every(([, up]) => up);
-    return c.json(
-      { ready: ok, serving: options.isServing(), dependencies: Object.fromEntries(checks) },
-      ok ? 200 : 503,
-    );
+    const report = await readiness.look();
+    return c.json(report, report.ready ? 200 : 503);
   });
   app.use('*', async (c, next) => {
-    if (!isSecret(c.req.header(ADMIN_SECRET_HEADER), options.secret))
-      return c.text('the admin secret is missing or wrong', 401);
+    const given = c.req.header(ADMIN_SECRET_HEADER) ?? bearer(c.req.header('authorization'));
+    if (!isSecret(given, options.secret)) return c.text('the admin secret is missing or wrong', 401);
     await next();
     return;
   });
   app.get(LANES_PATH, (c) => c.json({ lanes: options.lanes.snapshot() }));
   app.get('/counters', (c) => c.json(options.counters()));
+  const { metrics } = options;
+  if (metrics !== undefined)
+    app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
   app.get(LANES_STREAM_PATH, (c) =>
     streamSSE(c, async (stream) => {
       // A listener that does not read keeps one status of each lane waiting, the last one (G19).
@@ -84,14 +87,15 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
       }
     }),
   );
-  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: options.port });
+  const host = options.host ?? LOOPBACK;
+  const server = serve({ fetch: app.fetch, hostname: host, port: options.port });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.once('listening', () => resolve());
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -100,18 +104,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   };
 }
 
-async function answersInTime(dependency: Dependency): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), CHECK_TIMEOUT_MS);
-  });
-  const up = dependency.check().then(
-    () => true,
-    () => false,
-  );
-  const answer = await Promise.race([up, late]);
-  clearTimeout(timer);
-  return answer;
+function bearer(authorization: string | undefined): string | undefined {
+  return authorization?.startsWith('Bearer ') === true ? authorization.slice('Bearer '.length) : undefined;
 }
 
 function isSecret(given: string | undefined, secret: string): boolean {

@@ -54,6 +54,15 @@ export class Destinations<Waiter> {
     return this.options.find(id)?.name ?? id;
   }
 
+  /** Every endpoint used so far, for metrics. */
+  states(): { readonly name: string; readonly isDown: boolean; readonly connections: number }[] {
+    return [...this.endpoints.values()].map((e) => ({
+      name: e.name,
+      isDown: e.breaker.isOpen,
+      connections: e.connections,
+    }));
+  }
+
   /** Addresses, credentials and times hold from the next send on. */
   configured(): void {
     for (const endpoint of this.endpoints.values()) endpoint.configured();
@@ -89,6 +98,11 @@ export class Endpoint<Waiter> {
 
   get name(): string {
     return this.options.find(this.id)?.name ?? this.id;
+  }
+
+  /** Open ones, idle or not. */
+  get connections(): number {
+    return this.connector?.sends.stats().open ?? 0;
   }
 
   /** Sends once for a lane and keeps the books. Never rejects. */

@@ -30,6 +30,8 @@ export interface SettleLoopOptions {
   readonly logger: Logger;
   /** Called when a statement showed that a hold is lost. */
   readonly onLost: (hold: ShardHold) => void;
+  /** For metrics: what one statement committed, and how long it took from its first byte to its answer. */
+  readonly onCommitted?: ((entries: readonly SettleEntry[], ms: number) => void) | undefined;
 }
 
 const RETRY_MS = 100;
@@ -125,14 +127,11 @@ export class SettleLoop {
       for (const w of batch) if (w.hold.lost) w.done('LOST');
       if (alive.length === 0) return;
       try {
-        this.answer(
-          alive,
-          await settle(
-            this.options.database,
-            this.options.owner,
-            alive.map((w) => w.entry),
-          ),
-        );
+        const entries = alive.map((w) => w.entry);
+        const beganMs = this.options.clock.monotonicMs();
+        const answer = await settle(this.options.database, this.options.owner, entries);
+        this.options.onCommitted?.(entries, this.options.clock.monotonicMs() - beganMs);
+        this.answer(alive, answer);
         return;
       } catch (error) {
         const kind = classify(error);

@@ -37,6 +37,16 @@ interface Listening {
 /** A port that is still taken by the process before us comes free. */
 const LISTEN_RETRY_MS = 1000;
 
+/** What is open here, for health and metrics. */
+export interface WaysIn {
+  /** Listeners that configuration wants of this instance, and those that are open. */
+  readonly listeners: { readonly wanted: number; readonly open: number };
+  /** Queues on brokers whose lease we hold. */
+  readonly queues: readonly { readonly name: string; readonly state: SourceStatus['state'] }[];
+  /** Sources whose lease we hold, queues or addresses of our listener. */
+  readonly held: number;
+}
+
 interface Receiving {
   readonly receiver: AmqpReceiver;
   readonly document: string;
@@ -59,6 +69,20 @@ export class Sources {
 
   /** Epoch under which a source may be read now. */
   readonly epochOf: SourceLeases['epochOf'] = (id) => this.leases.epochOf(id);
+
+  waysIn(): WaysIn {
+    const { site, listenPort } = this.options;
+    const connections = new Map(site.connections().map((c) => [c.connectionId, c.document.kind]));
+    const held = site.sources().filter((s) => this.leases.epochOf(s.sourceId) !== undefined);
+    const listening = listenPort === undefined ? [] : [...connections.values()].filter((kind) => kind === 'LISTEN');
+    return {
+      listeners: { wanted: listening.length, open: this.listeners.size },
+      queues: held
+        .filter((s) => connections.get(s.connectionId) === 'CONNECT')
+        .map((s) => ({ name: s.name, state: this.statuses.get(s.sourceId)?.state ?? 'CONNECTING' })),
+      held: held.length,
+    };
+  }
 
   async start(): Promise<void> {
     await this.leases.start();

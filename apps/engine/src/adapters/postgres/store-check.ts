@@ -31,3 +31,26 @@ const PING: Statement = { name: 'ping', text: 'SELECT 1 AS one' };
 export async function ping(database: Database): Promise<void> {
   await database.query(PING, []);
 }
+
+const STANDING: Statement = {
+  name: 'instance_standing',
+  text: `
+SELECT extract(epoch FROM clock_timestamp() - i.heartbeat_at) * 1000 AS silent_ms,
+       (SELECT count(*)::int FROM shard_lease WHERE owner = $1) AS shards,
+       (SELECT count(*)::int FROM source_lease WHERE owner = $1) AS sources
+  FROM engine_instance i WHERE i.instance = $1`,
+};
+
+/** How an instance stands in Postgres, by Postgres's clock alone. */
+export interface Standing {
+  /** Since its last heartbeat. */
+  readonly silentMs: number;
+  readonly shards: number;
+  readonly sources: number;
+}
+
+/** undefined: it has not said that it lives yet. @throws where Postgres does not answer. */
+export async function readStanding(database: Database, instance: string): Promise<Standing | undefined> {
+  const [row] = await database.query<{ silent_ms: string; shards: number; sources: number }>(STANDING, [instance]);
+  return row === undefined ? undefined : { silentMs: Number(row.silent_ms), shards: row.shards, sources: row.sources };
+}
