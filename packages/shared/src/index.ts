@@ -5,4 +5,5 @@ export * from './log-fields.ts';
 export * from './number-range.ts';
 export * from './permissions.ts';
 export * from './readiness.ts';
+export * from './wake-up.ts';
 export * from './wire.ts';
