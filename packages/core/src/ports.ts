@@ -22,13 +22,26 @@ export interface InboundMessage {
    * 64-bit values outside ±2^53 and binary ones are strings.
    */
   readonly properties: Readonly<Record<string, string | number | boolean | null>>;
+  /** The sender named a place for a reply (JMSReplyTo): the disposition is to carry a receipt. Absent: it did not. */
+  readonly wantsReceipt?: boolean;
+}
+
+/**
+ * The words of a reply to JMSReplyTo: a hint beside the disposition, never instead of it. Carries codes, numbers and
+ * sentences of ours, no patient data (G18).
+ */
+export interface Receipt {
+  /** JMS application properties; whole numbers go out as `long`. */
+  readonly properties: Readonly<Record<string, string | number>>;
+  /** The body of a TextMessage. */
+  readonly text: string;
 }
 
 /** What the peer is told of a message. `release` = have it back, try later; `reject` = never send it again. */
 export type Disposition =
-  | { readonly kind: 'accept' }
+  | { readonly kind: 'accept'; readonly receipt?: Receipt }
   | { readonly kind: 'release' }
-  | { readonly kind: 'reject'; readonly code: ErrorCode; readonly description: string };
+  | { readonly kind: 'reject'; readonly code: ErrorCode; readonly description: string; readonly receipt?: Receipt };
 
 /**
  * Takes one message and settles it once it is stored for good (G1). Called in the order the peer handed them over; a

@@ -38,6 +38,7 @@ import type { SiteCache } from '../site/site-cache.ts';
 import type { StagedMessage, StageIntake } from '../stages/intake.ts';
 import { attribute } from './attribution.ts';
 import { type Envelope, envelopeOf, type HandOver, rejectRowOf, rowsOf } from './envelope.ts';
+import { accepted, type ReceiptLine, rejected } from './receipt.ts';
 
 export interface IngestLimits {
   readonly payloadBytesMax: number;
@@ -272,6 +273,7 @@ class BatchingIngest implements Ingest {
     let index = 0;
     for (const { handOver, copies } of envelopes) {
       const ends = new Set<IngestResult['kind']>();
+      const first = index;
       for (const { to, messageId } of copies) {
         const result = results[index++] ?? { kind: 'known' };
         ends.add(result.kind);
@@ -295,7 +297,10 @@ class BatchingIngest implements Ingest {
       if (ends.has('notOwner')) dispositions.push(() => handOver.settle({ kind: 'release' }));
       else if (ends.size === 1 && ends.has('noInterface')) {
         rejects.push(refusal(handOver, 'INGEST_UNKNOWN_INTERFACE', 'The interface is not set up: it has no counter'));
-      } else dispositions.push(() => handOver.settle({ kind: 'accept' }));
+      } else
+        dispositions.push(() =>
+          handOver.settle(accepted(handOver.message, () => receiptLines(copies, results, first))),
+        );
     }
     if (numbers.length > 0) this.#deps.lanes.numbered(numbers);
     if (claimId !== null && staged.length > 0) this.#deps.stages?.received(staged, claimId);
@@ -311,7 +316,7 @@ class BatchingIngest implements Ingest {
           refusals.map((each) => each.row),
         );
         for (const { handOver, row, code } of refusals) {
-          handOver.settle({ kind: 'reject', code, description: row.detail });
+          handOver.settle(rejected(handOver.message, code, row.detail));
         }
         return;
       } catch (error) {
@@ -346,6 +351,15 @@ interface Refusal {
   readonly handOver: HandOver;
   readonly code: ErrorCode;
   readonly row: RejectRow;
+}
+
+/** An interface without a counter took nothing and has no line. */
+function receiptLines(copies: Envelope['copies'], results: readonly IngestResult[], first: number): ReceiptLine[] {
+  return copies.flatMap(({ to }, at) => {
+    const result = results[first + at];
+    if (result === undefined || result.kind === 'notOwner' || result.kind === 'noInterface') return [];
+    return { interfaceCode: to.code, sequenceNo: result.kind === 'stored' ? result.sequenceNo : null };
+  });
 }
 
 function release(each: readonly { readonly handOver: HandOver }[]): void {

@@ -6,6 +6,7 @@ import type { RefusedMessage } from '../adapters/amqp/index.ts';
 import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
 import { storeRejects } from '../adapters/postgres/ingest-queries.ts';
 import { REJECT_BODY_BYTES_MAX } from './envelope.ts';
+import { rejected } from './receipt.ts';
 
 /** Postgres being away gives the message back: it comes again. */
 export function keepRefused(queries: Queries, logger: Logger): (refused: RefusedMessage) => Promise<Disposition> {
@@ -24,7 +25,7 @@ export function keepRefused(queries: Queries, logger: Logger): (refused: Refused
           bodyBytes: refused.encoded?.byteLength ?? 0,
         },
       ]);
-      return { kind: 'reject', code: refused.code, description: refused.description };
+      return rejected(refused, refused.code, refused.description);
     } catch (error) {
       logger.warn({ code: errorCodeOf(error), sourceId: refused.sourceId }, 'refused message not kept yet');
       return { kind: 'release' };

@@ -14,6 +14,7 @@ import type { Buffer } from 'node:buffer';
 import type { Disposition, SourceId } from '@inorder/core';
 import { normalise } from './normalise.ts';
 import { type AmqpCounters, CREDIT_MAX, type InboundSettings } from './options.ts';
+import type { ReplyRequest, ReplySink } from './replies.ts';
 import type { AmqpError, EventContext, RheaDelivery, RheaReceiver, TransferFrame } from './rhea-internals.ts';
 import { connectionOf, deliveryOf, NOTHING, RAW_FORMAT } from './rhea-internals.ts';
 import type { SettlementQueue } from './settlement.ts';
@@ -24,6 +25,8 @@ interface Arriving {
   bytes: number;
   settled: boolean;
   aborted: boolean;
+  /** Where its sender wants to hear of it. */
+  reply?: ReplyRequest;
 }
 
 export interface IntakeOptions {
@@ -35,6 +38,8 @@ export interface IntakeOptions {
   readonly counters: AmqpCounters;
   /** `refuse`: a transfer settled by its sender closes the link. `take`: it is handed on, because nobody else has it. */
   readonly preSettled: 'refuse' | 'take';
+  /** Takes replies to JMSReplyTo, after the outcome is written. */
+  readonly replies: ReplySink;
   /** We close the link for cause. */
   readonly onViolation: (error: Required<Pick<AmqpError, 'condition' | 'description'>>) => void;
 }
@@ -183,8 +188,10 @@ export class LinkIntake {
         return await this.#refused({ code: 'INGEST_TOO_LARGE', description, jmsMessageId: null, encoded: null });
       }
       const result = normalise(sourceId, encoded, arriving.format);
+      if (result.reply !== undefined) arriving.reply = result.reply;
       if (result.ok) return await settings.handler(result.message);
-      return await this.#refused({ ...result.refusal, encoded: Uint8Array.from(encoded) });
+      const asked = result.reply === undefined ? {} : { wantsReceipt: true };
+      return await this.#refused({ ...result.refusal, ...asked, encoded: Uint8Array.from(encoded) });
     } catch (error) {
       settings.log.error({ sourceId, at: framesOf(error) }, 'Inbound handler threw; the message is released');
       return { kind: 'release' };
@@ -209,6 +216,7 @@ export class LinkIntake {
     if (arriving.settled) {
       this.#forget(delivery);
       this.#settled(arriving.bytes, 'accept');
+      this.#tell(arriving, disposition);
       return;
     }
     this.#o.settlements.settle(delivery, disposition, () => {
@@ -216,7 +224,14 @@ export class LinkIntake {
       else if (disposition.kind === 'release') this.#o.counters.released += 1;
       else this.#o.counters.rejected += 1;
       this.#settled(arriving.bytes, disposition.kind);
+      this.#tell(arriving, disposition);
     });
+  }
+
+  /** A message that goes back is not answered: it comes again. */
+  #tell({ reply }: Arriving, disposition: Disposition): void {
+    if (reply === undefined || disposition.kind === 'release' || disposition.receipt === undefined) return;
+    this.#o.replies.offer(reply, disposition.receipt);
   }
 
   #settled(bytes: number, kind: Disposition['kind']): void {

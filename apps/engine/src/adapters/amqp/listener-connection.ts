@@ -1,5 +1,6 @@
 /**
  * One client connection at our listener: lets links in or refuses them, and keeps the limits that rhea does not.
+ * Consumers are let in for replies only (`listener-replies.ts`).
  *
  * Modes: HANDSHAKE (TLS is done; SASL and open are due within `connectTimeoutMs`) → OPEN → GONE (socket closed).
  */
@@ -9,6 +10,7 @@ import { within } from './deadline.ts';
 import { IntakeSession } from './intake-session.ts';
 import type { LinkIntake } from './link-intake.ts';
 import type { Resolution } from './listener.ts';
+import { ListenerReplies } from './listener-replies.ts';
 import type { AmqpCounters, InboundSettings } from './options.ts';
 import type { LinkError, Producer, Producers } from './producers.ts';
 import {
@@ -48,6 +50,7 @@ interface OpenSession {
 export class ListenerConnection {
   readonly #o: ListenerConnectionOptions;
   readonly #peer: string;
+  readonly #replies: ListenerReplies;
   readonly #sessions = new Map<Session, OpenSession>();
   #mode: 'HANDSHAKE' | 'OPEN' | 'GONE' = 'HANDSHAKE';
   #stopping = false;
@@ -57,6 +60,7 @@ export class ListenerConnection {
     this.#o = options;
     const { connection, socket, settings } = options;
     this.#peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    this.#replies = new ListenerReplies({ ...settings, counters: options.counters, peer: this.#peer });
     this.#cancelDeadline = settings.clock.schedule(settings.connectTimeoutMs, () =>
       this.#cutOff('the handshake took too long'),
     );
@@ -70,6 +74,7 @@ export class ListenerConnection {
       (context: EventContext) => context.receiver && this.#producerAttach(context.receiver),
     );
     connection.on('sender_open', (context: EventContext) => context.sender && this.#consumerAttach(context.sender));
+    connection.on('sender_close', (context: EventContext) => context.sender && this.#replies.linkGone(context.sender));
     connection.on(
       'receiver_close',
       (context: EventContext) => context.receiver && this.#producerGone(context.receiver),
@@ -156,11 +161,13 @@ export class ListenerConnection {
     const open = this.#sessions.get(session);
     if (open === undefined) return;
     this.#sessions.delete(session);
+    this.#replies.sessionGone(session);
     open.intakes.end();
     for (const leave of open.leave.values()) leave();
   }
 
   #producerGone(receiver: Receiver): void {
+    this.#replies.linkGone(receiver);
     const open = this.#sessions.get(receiver.session);
     if (open === undefined) return;
     open.leave.get(receiver)?.();
@@ -169,16 +176,19 @@ export class ListenerConnection {
   }
 
   #consumerAttach(sender: Sender): void {
-    this.#refuse(sender, {
-      condition: 'amqp:not-allowed',
-      description: 'This listener only takes messages in; there is nothing to consume here',
-    });
+    const refusal = this.#replies.consume(sender);
+    if (refusal !== undefined) this.#refuse(sender, refusal);
   }
 
   #producerAttach(receiver: Receiver): void {
     const open = this.#sessions.get(receiver.session);
     if (open === undefined) return;
     const isCoordinatorLink = open.coordinators.delete(receiver.name);
+    if (!isCoordinatorLink && receiver.target?.dynamic === true) {
+      const refusal = this.#replies.temporary(receiver);
+      if (refusal !== undefined) this.#refuse(receiver, refusal);
+      return;
+    }
     const admitted = this.#admit(receiver, isCoordinatorLink);
     if (!('sourceId' in admitted)) {
       this.#refuse(receiver, admitted);
@@ -197,6 +207,7 @@ export class ListenerConnection {
       receiver: receiverOf(receiver),
       settings: this.#o.settings,
       preSettled: 'refuse',
+      replies: this.#replies,
       onViolation: (error) => this.#closeLink(receiver, error),
     });
     open.leave.set(receiver, () => {

@@ -1,7 +1,7 @@
 /**
  * Our own AMQP 1.0 listener: a JMS client (Qpid JMS) connects straight to it and is told `accepted` once its message
- * is stored (G1). It is a way in, not a broker: no transactions, no consumers, no anonymous links; each is refused
- * with a condition and a sentence, because rhea would open them silently.
+ * is stored (G1). It is a way in, not a broker: no transactions, no consumers but of replies, no anonymous links; each is
+ * refused with a condition and a sentence, because rhea would open them silently.
  *
  * Modes: IDLE → LISTENING → STOPPED.
  */

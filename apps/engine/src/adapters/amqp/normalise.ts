@@ -6,10 +6,11 @@ import type { Buffer } from 'node:buffer';
 import type { ErrorCode, InboundMessage, SourceId } from '@inorder/core';
 import type { Typed } from 'rhea';
 import { type AmqpScalar, elements, readSections, type Section, scalar, uuidText } from './amqp-value.ts';
+import { type ReplyRequest, replyRequest } from './replies.ts';
 
 export type Normalised =
-  | { readonly ok: true; readonly message: InboundMessage }
-  | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: true; readonly message: InboundMessage; readonly reply?: ReplyRequest }
+  | { readonly ok: false; readonly refusal: Refusal; readonly reply?: ReplyRequest };
 
 /** Why a message cannot become an `InboundMessage`; its id where that much could be read. */
 export interface Refusal {
@@ -40,6 +41,13 @@ export function normalise(sourceId: SourceId, encoded: Buffer, format: number): 
     return refuse('The message is not well-formed AMQP 1.0', null);
   }
   const properties = listOf(sections, PROPERTIES);
+  const result = read(sourceId, sections, properties);
+  const reply = replyRequest(text(scalar(properties[4])), scalar(properties[5]), scalar(properties[0]));
+  if (reply === undefined) return result;
+  return result.ok ? { ok: true, message: { ...result.message, wantsReceipt: true }, reply } : { ...result, reply };
+}
+
+function read(sourceId: SourceId, sections: readonly Section[], properties: readonly Typed[]): Normalised {
   const jmsMessageId = messageIdText(scalar(properties[0]));
   const contentType = text(scalar(properties[6]));
   if (contentType === JAVA_OBJECT) return refuse('A JMS ObjectMessage has neither text nor bytes', jmsMessageId);

@@ -13,6 +13,8 @@ export interface AmqpLog {
 /** A message that cannot become an `InboundMessage` (G2: it is stored in `ingest_reject` before it is rejected). */
 export interface RefusedMessage extends Refusal {
   readonly sourceId: SourceId;
+  /** As of an `InboundMessage`: the disposition is to carry a receipt. */
+  readonly wantsReceipt?: boolean;
   /** The encoded AMQP message; null where it was larger than `maxMessageBytes` and was never kept. Payload store only (G18). */
   readonly encoded: Uint8Array | null;
 }
@@ -73,10 +75,23 @@ export interface AmqpCounters {
   preSettled: number;
   /** Transfers beyond the credit given. */
   overCredit: number;
+  /** Replies to JMSReplyTo that were written, and those that could not be: no such address, no credit, too late. */
+  replies: number;
+  repliesLost: number;
 }
 
 export function newCounters(): AmqpCounters {
-  return { received: 0, accepted: 0, released: 0, rejected: 0, stale: 0, preSettled: 0, overCredit: 0 };
+  return {
+    received: 0,
+    accepted: 0,
+    released: 0,
+    rejected: 0,
+    stale: 0,
+    preSettled: 0,
+    overCredit: 0,
+    replies: 0,
+    repliesLost: 0,
+  };
 }
 
 export type InboundSettings = Required<Omit<InboundOptions, 'onRefused' | 'onStatus'>> &

@@ -11,6 +11,7 @@ import { within } from './deadline.ts';
 import { IntakeSession } from './intake-session.ts';
 import type { LinkIntake } from './link-intake.ts';
 import type { AmqpCounters, InboundSettings } from './options.ts';
+import type { ReplySink } from './replies.ts';
 import { type AmqpError, type RheaConnection, receiverOf, sessionOf } from './rhea-internals.ts';
 
 /** A queue to read. */
@@ -40,6 +41,7 @@ export class ReceiverQueue {
   readonly source: ReceiverSource;
   readonly #settings: InboundSettings;
   readonly #counters: AmqpCounters;
+  readonly #replies: ReplySink;
   readonly #backOff: BackOff;
   #connection: RheaConnection | undefined;
   #attempt: Attempt | undefined;
@@ -47,10 +49,17 @@ export class ReceiverQueue {
   #status: SourceStatus;
   #stopping = false;
 
-  constructor(source: ReceiverSource, settings: InboundSettings, counters: AmqpCounters, delays: QueueDelays) {
+  constructor(
+    source: ReceiverSource,
+    settings: InboundSettings,
+    counters: AmqpCounters,
+    replies: ReplySink,
+    delays: QueueDelays,
+  ) {
     this.source = source;
     this.#settings = settings;
     this.#counters = counters;
+    this.#replies = replies;
     this.#backOff = new BackOff(delays.reconnectDelayMs, delays.reconnectDelayMsMax);
     this.#status = { sourceId: source.sourceId, state: 'CONNECTING', detail: 'Waiting for the connection' };
   }
@@ -121,6 +130,7 @@ export class ReceiverQueue {
       receiver: receiverOf(receiver),
       settings,
       preSettled: 'take',
+      replies: this.#replies,
       onViolation: (error) => lost(error.description),
     });
     const cancelDeadline = settings.clock.schedule(settings.connectTimeoutMs, () =>

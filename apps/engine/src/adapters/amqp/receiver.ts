@@ -7,6 +7,7 @@
  */
 import type { SourceId, SourceStatus } from '@inorder/core';
 import { BackOff } from './back-off.ts';
+import { BrokerReplies } from './broker-replies.ts';
 import { type ConnectDocument, clientMechanisms, dial } from './connection-parts.ts';
 import { within } from './deadline.ts';
 import { type AmqpCounters, type InboundOptions, type InboundSettings, newCounters, withDefaults } from './options.ts';
@@ -26,6 +27,7 @@ export class AmqpReceiver {
   readonly #backOff: BackOff;
   readonly #queues = new Map<SourceId, ReceiverQueue>();
   readonly counters: AmqpCounters = newCounters();
+  readonly #replies: BrokerReplies;
   #connection: RheaConnection | undefined;
   #openedAtMs: number | undefined;
   #receivedAtOpen = 0;
@@ -35,6 +37,11 @@ export class AmqpReceiver {
   constructor(options: AmqpReceiverOptions) {
     this.#document = options.connection;
     this.#settings = withDefaults(options);
+    this.#replies = new BrokerReplies({
+      ...this.#settings,
+      counters: this.counters,
+      isSource: (address) => [...this.#queues.values()].some((queue) => queue.source.address === address),
+    });
     this.#backOff = new BackOff(this.#document.reconnectDelayMs, this.#document.reconnectDelayMsMax);
   }
 
@@ -46,7 +53,7 @@ export class AmqpReceiver {
   /** Reads one more queue, now or as soon as there is a connection. @throws if the source is read already. */
   attach(source: ReceiverSource): void {
     if (this.#queues.has(source.sourceId)) throw new Error(`source ${source.sourceId} is attached already`);
-    const queue = new ReceiverQueue(source, this.#settings, this.counters, this.#document);
+    const queue = new ReceiverQueue(source, this.#settings, this.counters, this.#replies, this.#document);
     this.#queues.set(source.sourceId, queue);
     if (this.#mode === 'OPEN' && this.#connection !== undefined) queue.connected(this.#connection);
   }
@@ -71,6 +78,7 @@ export class AmqpReceiver {
     await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close('Stopped')));
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#replies.disconnected();
     if (connection !== undefined) await this.#close(connection);
   }
 
@@ -131,12 +139,14 @@ export class AmqpReceiver {
     this.#openedAtMs = this.#settings.clock.monotonicMs();
     this.#receivedAtOpen = this.counters.received;
     this.#settings.log.info({ host: this.#document.host, port: this.#document.port }, 'AMQP connection open');
+    this.#replies.connected(connection);
     for (const queue of this.#queues.values()) queue.connected(connection);
   }
 
   #lost(connection: RheaConnection, reason: string): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
+    this.#replies.disconnected();
     this.#cancelTimer?.();
     const { clock, log } = this.#settings;
     if (this.#openedAtMs !== undefined) {

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import type { AmqpError, Connection, Container, Delivery, EventContext, Receiver, Session, Typed } from 'rhea';
+import type { AmqpError, Connection, Container, Delivery, EventContext, Receiver, Sender, Session, Typed } from 'rhea';
 import rhea from 'rhea';
 
 export type { AmqpError, Connection, Container, EventContext };
@@ -52,6 +52,7 @@ export interface RheaConnection extends Connection {
   readonly socket?: Socket;
   /** Size of a frame that has not arrived in full, as its first four bytes announce it. */
   readonly frame_size?: number;
+  readonly remote: { readonly open?: { readonly offered_capabilities?: unknown } };
   readonly heartbeat_in?: NodeJS.Timeout;
   readonly heartbeat_out?: NodeJS.Timeout;
   accept(socket: Socket): Connection;
@@ -102,6 +103,23 @@ believeNoCountBeyondItsBytes();
 /** Any message-format but 0 makes rhea hand over the encoded bytes instead of decoding them. */
 export const RAW_FORMAT = 0x7fffffff;
 export const NOTHING = Buffer.alloc(0);
+
+/** A ulong of all its digits; rhea's own way in is a JS number. */
+export function ulongOf(eightBytes: Buffer): Typed {
+  // Constructors of single AMQP types hang on rhea's `types` at run time only.
+  return (rhea.types as unknown as { Ulong: (bytes: Buffer) => Typed }).Ulong(eightBytes);
+}
+
+/** A sending link with the count of what it has written, which rhea raises as it lowers `credit`. */
+export interface RheaSender extends Sender {
+  readonly credit: number;
+  readonly delivery_count: number;
+  readonly local: { readonly attach: { snd_settle_mode: number } };
+}
+
+export function senderOf(sender: Sender): RheaSender {
+  return sender as RheaSender;
+}
 
 /** The session as this folder sees it: the same object, with what the typings leave out. */
 export function sessionOf(session: Session): RheaSession {
