@@ -7,6 +7,18 @@ const holder = globalThis as typeof globalThis & { inorderWake?: Redis };
 
 /** undefined without REDIS_URL. Rejects soon while Redis is away; nothing waits for it. */
 export function commandWake(): ((channel: string, message: string) => Promise<unknown>) | undefined {
+  const redis = client();
+  return redis === undefined ? undefined : (channel, message) => redis.publish(channel, message);
+}
+
+/** For readiness. Rejects while Redis is away, or without REDIS_URL. */
+export async function askRedis(): Promise<void> {
+  const redis = client();
+  if (redis === undefined) throw new Error('no REDIS_URL');
+  await redis.ping();
+}
+
+function client(): Redis | undefined {
   const url = env().REDIS_URL;
   if (url === undefined) return undefined;
   if (holder.inorderWake === undefined) {
@@ -20,6 +32,5 @@ export function commandWake(): ((channel: string, message: string) => Promise<un
     redis.on('error', () => undefined);
     holder.inorderWake = redis;
   }
-  const redis = holder.inorderWake;
-  return (channel, message) => redis.publish(channel, message);
+  return holder.inorderWake;
 }
