@@ -1,25 +1,10 @@
 /** WCAG 2.2 AA as far as a program can tell: every page and every dialog, in both themes, and by keyboard alone. */
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { badOrderAndCancel, newOrder } from '../running/laboratory.ts';
 import { chooseNumbers, planned } from './act.ts';
 import { expect, test } from './journey.ts';
 import { expectRibbon, openBoard, openLane } from './lane-page.ts';
-
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-/** No violation, no exception. */
-async function expectNoViolation(page: Page, where: string): Promise<void> {
-  // Colours are measured when nothing fades any more.
-  await page.evaluate(() => Promise.all(document.getAnimations().map((each) => each.finished.catch(() => undefined))));
-  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  const found = violations.map(({ id, help, nodes }) => ({
-    id,
-    help,
-    at: nodes.slice(0, 5).map((n) => `${n.target.join(' ')} | ${n.failureSummary ?? ''}`),
-  }));
-  expect.soft(found, where).toEqual([]);
-}
+import { expectNoViolation } from './no-violation.ts';
 
 for (const theme of ['light', 'dark'] as const) {
   test.describe(`in the ${theme} theme`, () => {
@@ -78,6 +63,16 @@ for (const theme of ['light', 'dark'] as const) {
       await page.goto('/audit');
       await expect(page.getByRole('table', { name: 'Audit' }).getByRole('row').nth(1)).toBeVisible();
       await expectNoViolation(page, 'audit');
+      await page.goto('/instances');
+      await expect(page.getByTestId('shard-strip')).toBeVisible();
+      await expectNoViolation(page, 'instances');
+      await page.getByRole('list', { name: 'Shards by owner' }).getByRole('button').first().click();
+      await expectNoViolation(page, 'instances, one owner');
+      for (const problem of ['NO_REDIS', 'REDIS_AWAY']) {
+        await page.goto(`/queues?problem=${problem}`);
+        await expect(page.getByRole('heading', { name: 'Stage queues' })).toBeVisible();
+        await expectNoViolation(page, `queues, ${problem}`);
+      }
       await page.goto('/no-such-page');
       await expectNoViolation(page, 'no such page');
 

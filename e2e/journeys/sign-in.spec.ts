@@ -9,7 +9,15 @@ test.describe('of nobody', () => {
   test.use({ storageState: { cookies: [], origins: [] } });
 
   test('without a session every page leads to sign-in, and back after it', async ({ page, system }) => {
-    for (const path of ['/lag', '/dlq', '/messages', '/audit', '/interfaces/LAB-0001', '/messages/LAB-0001/1']) {
+    for (const path of [
+      '/lag',
+      '/dlq',
+      '/messages',
+      '/audit',
+      '/instances',
+      '/interfaces/LAB-0001',
+      '/messages/LAB-0001/1',
+    ]) {
       await page.goto(path);
       await expect(page).toHaveURL(`/sign-in?next=${encodeURIComponent(path)}`);
     }

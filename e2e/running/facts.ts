@@ -11,6 +11,8 @@ export interface Person {
 export interface RunningSystem {
   readonly consoleUrl: string;
   readonly databaseUrl: string;
+  /** Absent where this machine has no Redis. */
+  readonly redisUrl?: string;
   /** Where the engine listens for JMS clients. */
   readonly amqpPort: number;
   readonly adminSecret: string;

@@ -18,11 +18,16 @@ export interface StartedSystem extends AsyncDisposable {
   readonly facts: RunningSystem;
 }
 
+export interface SystemPlan {
+  /** More settings of its engine; `none`: it has no engine. */
+  readonly engine?: Readonly<Record<string, string>> | 'none';
+}
+
 /** `logs` is the folder that takes what console and engine write. */
-export async function startSystem(logs: string): Promise<StartedSystem> {
+export async function startSystem(logs: string, plan: SystemPlan = {}): Promise<StartedSystem> {
   const stack = new AsyncDisposableStack();
   try {
-    const facts = await start(logs, stack);
+    const facts = await start(logs, plan, stack);
     return { facts, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   } catch (error) {
     await stack.disposeAsync();
@@ -30,7 +35,7 @@ export async function startSystem(logs: string): Promise<StartedSystem> {
   }
 }
 
-async function start(logs: string, stack: AsyncDisposableStack): Promise<RunningSystem> {
+async function start(logs: string, plan: SystemPlan, stack: AsyncDisposableStack): Promise<RunningSystem> {
   mkdirSync(logs, { recursive: true });
   const server = await builtConsole();
   const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-e2e-'));
@@ -46,23 +51,21 @@ async function start(logs: string, stack: AsyncDisposableStack): Promise<Running
 
   const adminSecret = randomBytes(24).toString('hex');
   const shared = redis === undefined ? {} : { REDIS_URL: redis.url };
-  const engine = stack.use(
-    await startEngine({
-      databaseUrl: database.url,
-      amqpPort,
-      dataDir: path.join(folder, 'engine-1'),
-      env: { INORDER_ADMIN_SECRET: adminSecret, ...shared },
-    }),
-  );
-  stack.defer(() =>
-    writeFileSync(
-      path.join(logs, 'engine.log'),
-      engine
-        .log()
-        .map((line) => JSON.stringify(line))
-        .join('\n'),
-    ),
-  );
+  if (plan.engine !== 'none') {
+    const env = { INORDER_ADMIN_SECRET: adminSecret, ...shared, ...plan.engine };
+    const engine = stack.use(
+      await startEngine({ databaseUrl: database.url, amqpPort, dataDir: path.join(folder, 'engine-1'), env }),
+    );
+    stack.defer(() =>
+      writeFileSync(
+        path.join(logs, 'engine.log'),
+        engine
+          .log()
+          .map((line) => JSON.stringify(line))
+          .join('\n'),
+      ),
+    );
+  }
   const console = stack.use(
     await startConsole(
       server,
@@ -79,6 +82,7 @@ async function start(logs: string, stack: AsyncDisposableStack): Promise<Running
   return {
     consoleUrl: console.url,
     databaseUrl: database.url,
+    ...(redis === undefined ? {} : { redisUrl: redis.url }),
     amqpPort,
     adminSecret,
     people: await signPeopleIn(console.url, adminSecret, people, folder),

@@ -9,15 +9,18 @@ import { PRESENCE_WORDS } from './presence-words.ts';
 
 /**
  * One process and what it holds.
+ * @param look class of its cells in the strip above.
  * @param sinceReadMs age of the reading: the heartbeat has aged as much since.
  */
 export function InstanceCard({
   instance,
   holding,
+  look,
   sinceReadMs,
 }: {
   instance: Instance;
   holding: Holding | undefined;
+  look: string | undefined;
   sinceReadMs: number;
 }) {
   const presence = presenceOf(instance);
@@ -25,6 +28,9 @@ export function InstanceCard({
   const silence = durationText(instance.heartbeatAgeMs + sinceReadMs);
   const roles = rolesOf(instance);
   const shards = holding?.shards.length ?? 0;
+  // What its roles do not hold is left out, unless it holds some all the same.
+  const delivers = roles.includes('deliver') || shards > 0;
+  const ingests = roles.includes('ingest') || instance.sources > 0;
   return (
     <article
       aria-label={instance.instance}
@@ -40,7 +46,8 @@ export function InstanceCard({
         <div className="min-w-0 flex-1">
           <h3 className="font-semibold break-all">{instance.instance}</h3>
           <p className="tabular text-xs text-muted">
-            {presence === 'ALIVE' ? 'Heartbeat' : 'Last heartbeat'} {silence} ago
+            {presence === 'ALIVE' ? 'Heartbeat' : 'Last heartbeat'} {silence} ago · started{' '}
+            <RelativeTime at={instance.startedAt} /> · version {instance.version}
           </p>
         </div>
         <Badge tone={tone} icon={icon} title={meaning}>
@@ -61,24 +68,29 @@ export function InstanceCard({
           </li>
         ))}
       </ul>
-      <dl className="mt-auto grid grid-cols-3 gap-x-4 gap-y-2 border-t pt-3">
-        <Fact term="Shards">{shards === 0 ? 'none' : grouped(shards)}</Fact>
-        <Fact term="Highest epoch">{instance.epochMax === null ? '–' : grouped(instance.epochMax)}</Fact>
-        <Fact term="Sources">{instance.sources === 0 ? 'none' : grouped(instance.sources)}</Fact>
-        <Fact term="Started" wide>
-          <RelativeTime at={instance.startedAt} />
-        </Fact>
-        <Fact term="Version">{instance.version}</Fact>
-      </dl>
+      {(delivers || ingests) && (
+        <dl className="mt-auto grid grid-cols-3 gap-x-4 border-t pt-3">
+          {delivers && (
+            <>
+              <Fact term="Shards">
+                {look !== undefined && <span aria-hidden className={cn('size-3 shrink-0 rounded-[2px]', look)} />}
+                {shards === 0 ? 'none' : grouped(shards)}
+              </Fact>
+              <Fact term="Highest epoch">{instance.epochMax === null ? '–' : grouped(instance.epochMax)}</Fact>
+            </>
+          )}
+          {ingests && <Fact term="Sources">{instance.sources === 0 ? 'none' : grouped(instance.sources)}</Fact>}
+        </dl>
+      )}
     </article>
   );
 }
 
-function Fact({ term, children, wide = false }: { term: string; children: ReactNode; wide?: boolean }) {
+function Fact({ term, children }: { term: string; children: ReactNode }) {
   return (
-    <div className={cn('min-w-0', wide && 'col-span-2')}>
+    <div className="min-w-0">
       <dt className="text-xs text-muted">{term}</dt>
-      <dd className="tabular truncate font-medium">{children}</dd>
+      <dd className="tabular flex items-center gap-1.5 font-medium">{children}</dd>
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { Page, PageHeader } from '../../ui/page-header.tsx';
 import { EmptyState, ErrorState } from '../../ui/state.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { InstanceCard } from './instance-card.tsx';
+import { useOwnerLooks } from './owner-looks.ts';
 import { holdingsOf, hostsOf, type Instance, inOrder, presenceOf } from './presence.ts';
 import { RoleTiles } from './role-tiles.tsx';
 import { ShardStrip } from './shard-strip.tsx';
@@ -69,6 +70,8 @@ function Instances({
   shards: Parameters<typeof holdingsOf>[0];
   sinceReadMs: number;
 }) {
+  const holdings = holdingsOf(shards, instances);
+  const looks = useOwnerLooks(holdings);
   if (instances.length === 0) {
     return (
       <EmptyState icon={Server} title="No engine has run in the last day">
@@ -77,17 +80,17 @@ function Instances({
       </EmptyState>
     );
   }
-  const holdings = holdingsOf(shards, instances);
   return (
     <>
       <RoleTiles hosts={hostsOf(instances)} />
-      <ShardStrip shards={shards} holdings={holdings} />
+      <ShardStrip shards={shards} holdings={holdings} looks={looks} />
       <ul aria-label="Instances" className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
         {inOrder(instances).map((instance) => (
           <li key={instance.instance} className="grid min-w-0">
             <InstanceCard
               instance={instance}
               holding={holdings.find(({ owner }) => owner === instance.instance)}
+              look={looks.get(instance.instance)}
               sinceReadMs={sinceReadMs}
             />
           </li>

@@ -27,6 +27,21 @@ test('who stopped has said so; who is silent without a word is lost', () => {
   expect(inOrder([stopped, lost, alive]).map((each) => each.instance)).toEqual(['c', 'b', 'a']);
 });
 
+test('instances stand along the way of a message, and by name where they do the same', () => {
+  const split = ['deliver', 'ingest', 'validate'].flatMap((role) =>
+    [1, 2].map((n) => instance(`${role}-${n}`, { roles: [role] })),
+  );
+  expect(inOrder([instance('new', { roles: ['of-tomorrow'] }), ...split]).map((each) => each.instance)).toEqual([
+    'ingest-1',
+    'ingest-2',
+    'validate-1',
+    'validate-2',
+    'deliver-1',
+    'deliver-2',
+    'new',
+  ]);
+});
+
 test('a role is hosted by who is alive: a lost host does not count, "stages" is all three of them', () => {
   const hosts = hostsOf([
     instance('in-1', { roles: ['ingest'] }),

@@ -34,9 +34,13 @@ export function hostsOf(instances: readonly Instance[]): Map<EngineRole, string[
   );
 }
 
-/** Alive first, then lost, then stopped; each by name, as it came. */
+/** Alive first, then lost, then stopped; each along a message's way, by the first role; else by name, as they came. */
 export function inOrder(instances: readonly Instance[]): Instance[] {
-  return [...instances].sort((a, b) => PRESENCES.indexOf(presenceOf(a)) - PRESENCES.indexOf(presenceOf(b)));
+  const rank = (each: Instance) => {
+    const first = rolesOf(each)[0];
+    return PRESENCES.indexOf(presenceOf(each)) * 100 + (first === undefined ? ROLES.length : ROLES.indexOf(first));
+  };
+  return [...instances].sort((a, b) => rank(a) - rank(b));
 }
 
 export interface Holding {

@@ -1,38 +1,23 @@
 'use client';
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import { cn } from '../../ui/class-names.ts';
-import { coloursOf, type Holding, rangesText, type Shard } from './presence.ts';
+import { NOBODY_LOOK } from './owner-looks.ts';
+import { type Holding, rangesText, type Shard } from './presence.ts';
 
-/** Written out, so that Tailwind finds the class names. */
-const COLOURS = [
-  'bg-owner-1',
-  'bg-owner-2',
-  'bg-owner-3',
-  'bg-owner-4',
-  'bg-owner-5',
-  'bg-owner-6',
-  'bg-owner-7',
-  'bg-owner-8',
-] as const;
-const LOST = 'stripes-bad';
-const NOBODY = 'bg-transparent ring-1 ring-inset ring-control';
 const RANGES_MAX = 6;
 
 /** The owner of each of the 256 shards as one cell, and the same in words below. A click on a name shows only its cells. */
-export function ShardStrip({ shards, holdings }: { shards: readonly Shard[]; holdings: readonly Holding[] }) {
-  const remembered = useRef<ReadonlyMap<string, number>>(new Map());
+export function ShardStrip({
+  shards,
+  holdings,
+  looks,
+}: {
+  shards: readonly Shard[];
+  holdings: readonly Holding[];
+  looks: ReadonlyMap<string, string>;
+}) {
   const [shown, setShown] = useState<string | null>(null);
-  const colours = coloursOf(
-    remembered.current,
-    holdings.filter(({ alive }) => alive).map(({ owner }) => owner),
-  );
-  // Idempotent: the same owners give the same colours however often this renders.
-  remembered.current = colours;
-  const lost = new Set(holdings.filter(({ alive }) => !alive).map(({ owner }) => owner));
-  const lookOf = (owner: string | null) => {
-    if (owner === null) return NOBODY;
-    return lost.has(owner) ? LOST : COLOURS[colours.get(owner) ?? 0];
-  };
+  const lookOf = (owner: string | null) => (owner === null ? undefined : looks.get(owner)) ?? NOBODY_LOOK;
   const free = shards.flatMap(({ owner }, shard) => (owner === null ? [shard] : []));
   const chosen = holdings.some(({ owner }) => owner === shown) ? shown : null;
   return (
@@ -91,7 +76,7 @@ export function ShardStrip({ shards, holdings }: { shards: readonly Shard[]; hol
         ))}
         {free.length > 0 && (
           <li className="flex min-w-0 items-start gap-2 px-1.5 py-1">
-            <span aria-hidden className={cn('mt-1 size-3 shrink-0 rounded-[2px]', NOBODY)} />
+            <span aria-hidden className={cn('mt-1 size-3 shrink-0 rounded-[2px]', NOBODY_LOOK)} />
             <span className="min-w-0">
               <span className="font-medium text-bad">Nobody</span>{' '}
               <span className="tabular">
