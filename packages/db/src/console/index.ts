@@ -4,4 +4,5 @@ export * from './dead-letters.ts';
 export * from './instances.ts';
 export * from './lag.ts';
 export * from './messages.ts';
+export * from './retention.ts';
 export * from './ribbon.ts';

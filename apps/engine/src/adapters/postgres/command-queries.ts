@@ -172,6 +172,10 @@ export function repairNumbers(tx: Queries, id: InterfaceId, numbers: readonly Se
   return touched(tx, REPAIR, [id, numbers]);
 }
 
+/**
+ * Index: message_tracking_interface_id_sequence_no_key, message_delivery_checkpoint_pkey. Holds the numbers' rows until the
+ * transaction ends, so that retention takes a number before its replay is ordered, or not at all.
+ */
 const REPLAY_LATE: Statement = {
   name: 'command_replay_late',
   text: `
@@ -180,6 +184,7 @@ SELECT v.replay_id, $1, $2, v.sequence_no, t.message_id, $5, $6
   FROM unnest($3::uuid[], $4::bigint[]) AS v(replay_id, sequence_no)
   JOIN message_tracking t ON t.interface_id = $2 AND t.sequence_no = v.sequence_no
   JOIN message_delivery_checkpoint c ON c.interface_id = $2 AND v.sequence_no <= c.last_delivered_sequence
+   FOR KEY SHARE OF t
 ON CONFLICT (replay_id) DO NOTHING
 RETURNING replay_id, sequence_no, message_id`,
 };

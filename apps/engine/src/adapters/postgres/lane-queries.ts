@@ -90,18 +90,20 @@ export async function readLanes(
 
 /**
  * The batch check: the numbers after `after` of many lanes, a page each. Index:
- * message_tracking_interface_id_sequence_no_key, dead_letter_pkey, message_payload's primary key, message_key_pkey.
+ * message_tracking_interface_id_sequence_no_key, dead_letter_pkey, primary keys of both payload tables, message_key_pkey.
  */
 const OPEN_NUMBERS: Statement = {
   name: 'open_numbers',
   text: `
 SELECT t.interface_id, t.sequence_no, t.message_id, t.status, extract(epoch FROM t.received_at) * 1000 AS received_ms,
-       d.error_code, p.destination_id, p.control_id, p.format,
+       d.error_code, coalesce(p.destination_id, h.destination_id) AS destination_id, coalesce(p.control_id, h.control_id) AS control_id,
+       coalesce(p.format, h.format) AS format,
        CASE WHEN $4 THEN (SELECT array_agg(encode(k.key_hash, 'hex')) FROM message_key k WHERE k.message_id = t.message_id AND k.kind = 'PLACER') END AS placer_keys
   FROM unnest($1::uuid[], $2::bigint[]) AS l(interface_id, after)
  CROSS JOIN LATERAL (SELECT * FROM message_tracking t WHERE t.interface_id = l.interface_id AND t.sequence_no > l.after ORDER BY t.sequence_no LIMIT $3) t
   LEFT JOIN dead_letter d ON d.message_id = t.message_id AND t.status = 'FAILED'
-  LEFT JOIN message_payload p ON p.message_id = t.message_id AND t.status = 'PROCESSED'`,
+  LEFT JOIN message_payload p ON p.message_id = t.message_id AND t.status = 'PROCESSED'
+  LEFT JOIN message_payload_kept h ON h.message_id = t.message_id AND t.status = 'PROCESSED'`,
 };
 
 export interface OpenNumber {
