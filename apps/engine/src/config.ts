@@ -1,19 +1,16 @@
 /** The engine's configuration: one schema, parsed once, frozen, passed down. Every bad key is named at once. */
+import { PIPELINE_STAGES, type PipelineStage } from '@inorder/core';
 import { parseSecretKey } from '@inorder/db';
 import { z } from 'zod';
 
-export const ROLES = ['ingest', 'stages', 'deliver', 'watchdog'] as const;
+export const ROLES = ['ingest', 'validate', 'enrich', 'route', 'deliver', 'watchdog'] as const;
 export type EngineRole = (typeof ROLES)[number];
 
-const ROLE_WORDS = new Map<string, readonly EngineRole[]>([
-  ['ingest', ['ingest']],
-  ['validate', ['stages']],
-  ['enrich', ['stages']],
-  ['route', ['stages']],
-  ['stages', ['stages']],
-  ['deliver', ['deliver']],
-  ['watchdog', ['watchdog']],
-]);
+/** The stages that a set of roles hosts, in their order. */
+export function hostedStages(roles: ReadonlySet<EngineRole>): PipelineStage[] {
+  const role = { VALIDATE: 'validate', ENRICH: 'enrich', ROUTE: 'route' } as const;
+  return PIPELINE_STAGES.filter((stage) => roles.has(role[stage]));
+}
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const milliseconds = z.coerce.number().int().min(1);
@@ -26,7 +23,7 @@ const schema = z.object({
   /** Name of this process, unique among those alive; the same over restarts. */
   INORDER_INSTANCE: z.string().min(1).max(128).default('engine-1'),
   /** Comma-separated: ingest, validate, enrich, route, deliver, watchdog. */
-  INORDER_ROLES: z.string().default('ingest,validate,enrich,route,deliver,watchdog'),
+  INORDER_ROLES: z.string().default(ROLES.join(',')),
   /** Folder of this instance: its lock. */
   INORDER_DATA_DIR: z.string().min(1),
   /** Admin HTTP on loopback; 0 picks one. */
@@ -81,10 +78,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = schema.safeParse(given);
   const problems = parsed.success ? [] : parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`);
-  const words = (given['INORDER_ROLES'] ?? 'ingest,stages,deliver,watchdog').split(',').map((w) => w.trim());
+  const words = (given['INORDER_ROLES'] ?? ROLES.join(',')).split(',').map((word) => word.trim());
   for (const word of words)
-    if (!ROLE_WORDS.has(word))
-      problems.push(`INORDER_ROLES: "${word}" is not one of ${[...ROLE_WORDS.keys()].join(', ')}`);
+    if (!isRole(word)) problems.push(`INORDER_ROLES: "${word}" is not one of ${ROLES.join(', ')}`);
   if (parsed.success && parsed.data.INORDER_LEASE_SEND_MARGIN_MS >= parsed.data.INORDER_LEASE_MS) {
     problems.push('INORDER_LEASE_SEND_MARGIN_MS: must be smaller than INORDER_LEASE_MS');
   }
@@ -94,7 +90,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseUrl: e.DATABASE_URL,
     redisUrl: e.REDIS_URL,
     instance: e.INORDER_INSTANCE,
-    roles: new Set(words.flatMap((word) => ROLE_WORDS.get(word) ?? [])),
+    roles: new Set(words.filter(isRole)),
     dataDir: e.INORDER_DATA_DIR,
     adminPort: e.INORDER_ADMIN_PORT,
     adminSecret: e.INORDER_ADMIN_SECRET,
@@ -109,6 +105,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     unsafe: e.INORDER_UNSAFE === '1',
   });
   return { ok: true, config };
+}
+
+function isRole(word: string): word is EngineRole {
+  return ROLES.some((role) => role === word);
 }
 
 /** For the log at start: secrets hidden, passwords cut out of URLs. */

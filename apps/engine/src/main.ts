@@ -7,27 +7,35 @@ import { joinSecrets, messageKeyHasher, openSecrets } from '@inorder/db';
 import { COMMANDS_CHANNEL, type ConnectionDocument, type DestinationDocument } from '@inorder/shared';
 import { pino } from 'pino';
 import { systemClock } from './adapters/clock/system-clock.ts';
+import { MemoryStageExchange } from './adapters/memory/stage-queue.ts';
 import { createDatabase, errorCodeOf } from './adapters/postgres/database.ts';
 import { openPlanSnapshots } from './adapters/postgres/plan-snapshots.ts';
+import { releaseOwnClaims } from './adapters/postgres/stage-queries.ts';
 import { checkStore, ping } from './adapters/postgres/store-check.ts';
-import { dropOwnClaims } from './adapters/postgres/watchdog-queries.ts';
+import { BullQueues } from './adapters/redis/bull-queues.ts';
 import { RedisHints } from './adapters/redis/redis.ts';
+import { RedisStageQueue } from './adapters/redis/stage-queue.ts';
 import { lockInstance } from './admin/instance-lock.ts';
 import { startAdmin } from './admin/server.ts';
-import { type EngineConfig, readConfig, shown } from './config.ts';
+import { type EngineConfig, hostedStages, readConfig, shown } from './config.ts';
 import { cachedWindow } from './delivery/cached-window.ts';
 import { createDelivery } from './delivery/delivery.ts';
-import type { WakeUps } from './delivery/elsewhere.ts';
+import { elsewhere } from './delivery/elsewhere.ts';
 import { DELIVERY_DEFAULTS } from './delivery/settings.ts';
 import { createIngest, INGEST_LIMITS } from './ingest/ingest.ts';
 import { keepRefused } from './ingest/refused.ts';
 import { Sources } from './ingest/sources.ts';
+import { Presence } from './presence/presence.ts';
 import { openSiteCache } from './site/site-cache.ts';
+import { offerToStages } from './stages/offer-messages.ts';
+import type { StageQueue } from './stages/stage-queue.ts';
 import { createStages } from './stages/stages.ts';
 
 const VERSION = '0.1.0';
 /** A stop that lasts longer helps nobody: whoever asked for it kills next. */
 const STOP_MS_MAX = 30_000;
+/** Messages that ingest hands to its own stages where other instances could take them as well. */
+const SHARED_BACKLOG_MAX = 1000;
 
 async function run(config: EngineConfig): Promise<void> {
   const logger = pino({ level: config.logLevel, base: { instance: config.instance } });
@@ -61,7 +69,7 @@ async function run(config: EngineConfig): Promise<void> {
   });
   const snapshots = openPlanSnapshots(config.databaseUrl, `inorder ${config.instance} plans`, onIdleError);
   await checkStore(database, logger, config.unsafe);
-  await dropOwnClaims(database, config.instance);
+  await releaseOwnClaims(database, instance);
 
   const site = await openSiteCache({
     database,
@@ -71,49 +79,93 @@ async function run(config: EngineConfig): Promise<void> {
     openDocument: (document, sealed, ownerId) =>
       joinSecrets(document as ConnectionDocument | DestinationDocument, openSecrets(sealed, ownerId, config.secretKey)),
   });
-  let hints: RedisHints | null = null;
-  const noWakeUps: WakeUps = { send: () => undefined };
   let serving = false;
   const admin = await startAdmin({
     port: config.adminPort,
     secret: config.adminSecret,
     dependencies: [{ name: 'postgres', check: () => ping(database) }],
     isServing: () => serving,
-    lanes: { snapshot: () => delivery.feed.snapshot(), onChanged: (listener) => delivery.feed.onChanged(listener) },
+    lanes: {
+      snapshot: () => delivery?.feed.snapshot() ?? [],
+      onChanged: (listener) => delivery?.feed.onChanged(listener) ?? (() => undefined),
+    },
     counters: () => ({
-      delivery: delivery.counters(),
+      delivery: delivery?.counters() ?? null,
       stages: stages.counters(),
       ingest: ingest.counters(),
       redisLost: hints?.lost ?? null,
+      queueLost: queue.lost,
     }),
   });
-  const delivery = createDelivery({
-    database: laneDatabase,
-    snapshots,
-    site,
+  const presence = new Presence({
+    queries: laneDatabase,
     card: { instance, roles: [...config.roles], adminUrl: admin.url, version: VERSION },
-    instance,
     clock,
     logger,
-    settings,
-    wakeUps: (ownerOf) => ({ send: (ids: readonly InterfaceId[]) => (hints?.wakeUps(ownerOf) ?? noWakeUps).send(ids) }),
+    instanceHeartbeatMs: settings.instanceHeartbeatMs,
+    leaseMs: settings.leaseMs,
   });
+  const hints =
+    config.redisUrl === undefined
+      ? null
+      : new RedisHints({
+          url: config.redisUrl,
+          instance,
+          logger,
+          onWake: (ends) => delivery?.woken(ends),
+          onCommand: () => delivery?.wakeCommands(),
+          onConfig: () =>
+            void site
+              .refresh()
+              .catch((error: unknown) => logger.warn({ code: errorCodeOf(error) }, 'configuration not read yet')),
+        });
+  const ownerOf = (id: InterfaceId): string | null => {
+    const shard = site.interfaceById(id)?.shard;
+    return shard === undefined ? null : presence.ownerOf(shard);
+  };
+  const others = elsewhere(hints?.wakeUps(ownerOf) ?? { send: () => undefined });
+  const queue: StageQueue =
+    config.redisUrl === undefined
+      ? new MemoryStageExchange().open()
+      : new RedisStageQueue({ queues: new BullQueues({ url: config.redisUrl, logger }) });
+  const stageStuckMs = settings.stageStuckMs;
+  const delivery = config.roles.has('deliver')
+    ? createDelivery({
+        database: laneDatabase,
+        snapshots,
+        site,
+        presence,
+        instance,
+        clock,
+        logger,
+        settings,
+        elsewhere: others,
+        offerToStages: (ids) => offerToStages({ queries: database, queue, stageStuckMs }, ids),
+        stages: () => stages,
+      })
+    : null;
+  const lanes = delivery?.inbox ?? others;
   const stages = createStages({
     database,
     site,
-    lanes: delivery.inbox,
+    lanes,
     clock,
     logger,
     instance,
+    hosts: hostedStages(config.roles),
+    queue,
+    othersHelp: () => presence.alive('validate').some((name) => name !== config.instance),
+    leaseMs: settings.leaseMs,
+    reconcileIntervalMs: settings.reconcileIntervalMs,
     hashKey: messageKeyHasher(config.secretKey),
+    limits: config.redisUrl === undefined ? {} : { stageBacklogMax: SHARED_BACKLOG_MAX },
   });
-  delivery.useStages(stages);
   const ingest = createIngest({
     database,
     site,
     sourceEpoch: (id) => sources.epochOf(id),
-    lanes: delivery.inbox,
-    stages: config.roles.has('stages') ? stages : null,
+    lanes,
+    stages,
     clock,
     logger,
     instance,
@@ -131,30 +183,19 @@ async function run(config: EngineConfig): Promise<void> {
     listenPort: config.amqpPort,
     payloadBytesMax: INGEST_LIMITS.payloadBytesMax,
   });
-  if (config.redisUrl !== undefined) {
-    const { redisUrl } = config;
-    hints = new RedisHints({
-      url: redisUrl,
-      instance,
-      logger,
-      onWake: (ids) => delivery.wake(ids),
-      onCommand: () => delivery.wakeCommands(),
-      onConfig: () =>
-        void site
-          .refresh()
-          .catch((error: unknown) => logger.warn({ code: errorCodeOf(error) }, 'configuration not read yet')),
-    });
-    const redis = hints;
+  if (delivery !== null && hints !== null) {
     delivery.feed.onChanged((changed) =>
-      redis.publishLanes(
+      hints.publishLanes(
         changed,
         changed.flatMap((status) => cachedWindow(delivery.lanes.get(status.interfaceId)) ?? []),
       ),
     );
   }
-  const unlisten = database.listen(COMMANDS_CHANNEL, () => delivery.wakeCommands());
+  const unlisten = database.listen(COMMANDS_CHANNEL, () => delivery?.wakeCommands());
 
-  if (config.roles.has('deliver')) await delivery.start();
+  await presence.start();
+  await delivery?.start();
+  stages.start();
   if (config.roles.has('ingest')) await sources.start();
   serving = true;
   logger.info({ admin: admin.url, roles: [...config.roles] }, 'engine serves');
@@ -171,7 +212,9 @@ async function run(config: EngineConfig): Promise<void> {
     ['sources', () => sources.stop()],
     ['ingest', () => ingest.stop()],
     ['stages', () => stages.stop()],
-    ['delivery', () => delivery.stop()],
+    ['stage queue', () => queue.close()],
+    ['delivery', () => delivery?.stop()],
+    ['presence', () => presence.stop()],
     ['command wake', unlisten],
     ['redis', () => hints?.close()],
     ['admin', () => admin.close()],

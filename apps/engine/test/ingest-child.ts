@@ -7,7 +7,7 @@ import { epoch, instanceId, sourceId } from '@inorder/core';
 import { createDatabase } from '../src/adapters/postgres/database.ts';
 import { createIngest } from '../src/ingest/ingest.ts';
 import { openSiteCache } from '../src/site/site-cache.ts';
-import { inbound, RecordingLanes, realClock, silent } from './site-fixture.ts';
+import { inbound, OFFERED_TO_NOBODY, RecordingLanes, realClock, silent } from './site-fixture.ts';
 
 const [url = '', source = '', codes = '', pending = ''] = process.argv.slice(2);
 const database = createDatabase({
@@ -23,7 +23,7 @@ const ingest = createIngest({
   site,
   sourceEpoch: () => epoch(1),
   lanes: new RecordingLanes(),
-  stages: null,
+  stages: OFFERED_TO_NOBODY,
   clock: realClock,
   logger: silent,
   instance: instanceId('engine-a'),

@@ -18,6 +18,7 @@ import { pino } from 'pino';
 import { createDatabase, type Database, type Queries } from '../src/adapters/postgres/database.ts';
 import type { LaneInbox, Numbered, StageEnd } from '../src/delivery/inbox.ts';
 import { openSiteCache, type SiteCache } from '../src/site/site-cache.ts';
+import type { StageIntake } from '../src/stages/intake.ts';
 
 export const silent = pino({ level: 'silent' });
 
@@ -137,6 +138,16 @@ export async function siteFixture(options: SiteFixtureOptions): Promise<SiteFixt
 }
 
 /** A lane inbox that remembers. `count(n)` resolves once n stage ends were told. */
+/** Ingest alone: what it stores is offered, and nobody here hears of it. */
+export const OFFERED_TO_NOBODY: StageIntake = {
+  keeps: () => false,
+  received: () => {
+    throw new Error('nothing is kept here');
+  },
+  offered: () => undefined,
+  whenRoom: () => Promise.resolve(),
+};
+
 export class RecordingLanes implements LaneInbox {
   readonly numbers: Numbered[] = [];
   readonly ends: StageEnd[] = [];

@@ -52,6 +52,10 @@ export type LaneStateName = (typeof LANE_STATES)[number];
 export const STAGES = ['INGEST', 'VALIDATE', 'ENRICH', 'ROUTE', 'DELIVER'] as const;
 export type StageName = (typeof STAGES)[number];
 
+/** The stages between ingest and the lane, in their order: what an instance may host. */
+export const PIPELINE_STAGES = ['VALIDATE', 'ENRICH', 'ROUTE'] as const;
+export type PipelineStage = (typeof PIPELINE_STAGES)[number];
+
 export const COMMAND_KINDS = [
   'SKIP',
   'REPLAY',

@@ -11,16 +11,15 @@ import type { Logger } from 'pino';
 import { openDestination } from '../adapters/destination.ts';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import { readPayloads } from '../adapters/postgres/lane-queries.ts';
-import type { InstanceCard } from '../adapters/postgres/lease-queries.ts';
 import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
+import type { Presence } from '../presence/presence.ts';
 import type { SiteCache } from '../site/site-cache.ts';
 import type { Stages } from '../stages/stages.ts';
 import { Housekeeping } from '../watchdog/housekeeping.ts';
 import { Reconcile } from '../watchdog/reconcile.ts';
 import { Commands } from './commands.ts';
 import { Destinations } from './destinations.ts';
-import { elsewhere, type WakeUps } from './elsewhere.ts';
-import type { LaneInbox } from './inbox.ts';
+import type { LaneInbox, StageEnd } from './inbox.ts';
 import { Incidents } from './incidents.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
@@ -38,12 +37,17 @@ export interface DeliveryOptions {
   readonly database: Database;
   readonly snapshots: PlanSnapshots;
   readonly site: SiteCache;
-  readonly card: InstanceCard;
+  readonly presence: Presence;
   readonly instance: InstanceId;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: DeliverySettings;
-  readonly wakeUps: (ownerOf: (id: InterfaceId) => string | null) => WakeUps;
+  /** Of lanes that are not ours. */
+  readonly elsewhere: LaneInbox;
+  /** Offers messages that are in the stages, and in nobody's hands, to whoever hosts them. @returns how many. */
+  readonly offerToStages: (ids: readonly MessageId[]) => Promise<number>;
+  /** For late replays, which run through the stages here and write nothing. */
+  readonly stages: () => Pick<Stages, 'runDetached'>;
 }
 
 export interface Delivery {
@@ -52,11 +56,9 @@ export interface Delivery {
   readonly feed: StatusFeed;
   /** Reads are counted for the measure of ARCHITECTURE.md. */
   counters(): object;
-  /** Stages come later than lanes: the watchdog and repairs hand messages to them. */
-  useStages(stages: Stages): void;
   start(): Promise<void>;
-  /** These lanes have news that was committed elsewhere. */
-  wake(ids: readonly InterfaceId[]): void;
+  /** Outcomes of our lanes that were committed elsewhere. */
+  woken(ends: readonly StageEnd[]): void;
   wakeCommands(): void;
   stop(): Promise<void>;
 }
@@ -79,7 +81,6 @@ class Assembled implements Delivery {
   private readonly replays: Replays;
   private readonly reconcile: Reconcile;
   private readonly housekeeping: Housekeeping;
-  private stages: Stages | null = null;
   private stopped = false;
 
   constructor(options: DeliveryOptions) {
@@ -119,7 +120,8 @@ class Assembled implements Delivery {
       destinations: this.destinations,
       payloads: this.payloads,
       incidents,
-      elsewhere: elsewhere(options.wakeUps((id) => this.ownerOf(id))),
+      elsewhere: options.elsewhere,
+      lookAgain: (ids) => this.reconcile.hint(ids),
       reopen: (lane) => this.reopen(lane),
       lookUp: (lane, from) => this.inBackground(lane, () => lookUp(this.openOptions(), lane, from)),
       runCommand: (lane, effect) => void this.commands.run(lane, effect.command.commandId),
@@ -133,7 +135,10 @@ class Assembled implements Delivery {
       clock,
       logger,
       settings,
-      restage: (ids) => this.restage(ids),
+      restage: (ids) => {
+        this.lanes.repaired(ids);
+        this.restage(ids);
+      },
       reopen: (lane) => this.reopen(lane),
     });
     this.replays = new Replays({
@@ -143,7 +148,7 @@ class Assembled implements Delivery {
       logger,
       settings,
       destinations: this.destinations,
-      stage: (message) => this.needStages().runDetached({ ...message, receivedAt: clock.wallMs() }),
+      stage: (message) => options.stages().runDetached({ ...message, receivedAt: clock.wallMs() }),
       destinationByName: (name) => this.destinationByName(name),
     });
     this.reconcile = new Reconcile({
@@ -158,7 +163,8 @@ class Assembled implements Delivery {
     this.housekeeping = new Housekeeping({ database, lanes: this.lanes, incidents, clock, logger, settings });
     this.ownership = new Ownership({
       queries: database,
-      card: options.card,
+      presence: options.presence,
+      instance: options.instance,
       clock,
       logger,
       settings,
@@ -181,10 +187,6 @@ class Assembled implements Delivery {
     return this.lanes;
   }
 
-  useStages(stages: Stages): void {
-    this.stages = stages;
-  }
-
   counters(): object {
     const ownership = { shards: this.ownership.shards.length };
     const { lookUps, batchChecks } = this.reconcile;
@@ -200,8 +202,8 @@ class Assembled implements Delivery {
     this.options.site.onChange(() => this.configured());
   }
 
-  wake(ids: readonly InterfaceId[]): void {
-    this.reconcile.hint(ids);
+  woken(ends: readonly StageEnd[]): void {
+    this.lanes.told(ends);
   }
 
   wakeCommands(): void {
@@ -250,25 +252,17 @@ class Assembled implements Delivery {
     return found === undefined ? undefined : destinationId(found.destinationId);
   }
 
-  private ownerOf(id: InterfaceId): string | null {
-    const shard = this.options.site.interfaceById(id)?.shard;
-    return shard === undefined ? null : this.ownership.ownerOf(shard);
-  }
-
-  private needStages(): Stages {
-    if (this.stages === null) throw new Error('this instance hosts no stages');
-    return this.stages;
-  }
-
   private restage(ids: readonly MessageId[]): void {
     // What the stages make of them now is what is sent, wherever they run.
     for (const id of ids) this.payloads.drop(id);
-    if (this.stages === null) return;
-    this.stages
-      .restage(ids)
-      .catch((error: unknown) =>
-        this.options.logger.warn({ code: errorCodeOf(error), messages: ids.length }, 'messages not restaged yet'),
-      );
+    const { logger, offerToStages } = this.options;
+    offerToStages(ids).then(
+      (messages) => {
+        if (messages > 0) logger.info({ messages }, 'messages that nobody had were offered to the stages');
+      },
+      (error: unknown) =>
+        logger.warn({ code: errorCodeOf(error), messages: ids.length }, 'messages not offered to the stages yet'),
+    );
   }
 
   /** Only for a lane that waits for it: nothing of it may be on the wire, for its successor would send that again. */

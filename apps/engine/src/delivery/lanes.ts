@@ -15,6 +15,7 @@ import {
   type InterfaceCode,
   type InterfaceId,
   type LanePolicy,
+  type MessageId,
   type Outcome,
   type Send,
   type SequenceNo,
@@ -43,6 +44,8 @@ export interface LanesOptions {
   readonly incidents: Incidents;
   /** Whose lane it is, where it is not ours: a hint, free to be lost. */
   readonly elsewhere: LaneInbox;
+  /** These lanes have outcomes that only Postgres can tell: read them now. */
+  readonly lookAgain: (ids: readonly InterfaceId[]) => void;
   /** Reads one lane again and puts it back. */
   readonly reopen: (lane: Lane) => void;
   /** Reads outcomes beyond the window. */
@@ -53,6 +56,9 @@ export interface LanesOptions {
 
 /** What the lane or a person decided says nothing about the destination (G20). */
 const DECIDED_HERE: ReadonlySet<ErrorCode> = new Set(['LANE_DEPENDS_ON', 'LANE_DEAD_LETTERED_BY_OPERATOR']);
+
+/** Repaired messages that are remembered; the oldest were settled long ago. */
+const ONCE_MORE_MAX = 100_000;
 
 export interface LaneCounters {
   delivered: number;
@@ -68,6 +74,8 @@ export class Lanes implements LaneInbox {
   private readonly lanes = new Map<InterfaceId, Lane>();
   private readonly ofShard = new Map<Shard, Set<InterfaceId>>();
   private readonly listeners = new Set<(lane: Lane) => void>();
+  /** Messages that were repaired in place. */
+  private readonly onceMore = new Set<MessageId>();
   /** What lost lanes were about to settle, for this instance's own next tenure (G12). */
   private readonly carried = new Map<InterfaceId, { readonly epoch: Epoch; readonly item: SettleItem }>();
 
@@ -147,14 +155,36 @@ export class Lanes implements LaneInbox {
     if (foreign.length > 0) this.options.elsewhere.numbered(foreign);
   }
 
+  /** Outcomes committed elsewhere. Those of lanes that have moved on meanwhile are dropped: they are told nobody twice. */
+  told(ends: readonly StageEnd[]): void {
+    this.stageEnded(ends.filter((end) => this.get(end.interfaceId) !== undefined));
+  }
+
+  /**
+   * These go through the stages once more. What is still told of their first run, by whoever was slow, must not be taken
+   * for the outcome of the second: from here on Postgres alone tells it.
+   */
+  repaired(ids: readonly MessageId[]): void {
+    for (const id of ids) this.onceMore.add(id);
+    for (const id of this.onceMore) {
+      if (this.onceMore.size <= ONCE_MORE_MAX) break;
+      this.onceMore.delete(id);
+    }
+  }
+
   stageEnded(ends: readonly StageEnd[]): void {
     const nowAt = this.options.clock.wallMs();
     const perLane = new Map<Lane, { sequenceNo: SequenceNo; outcome: Outcome }[]>();
     const foreign: StageEnd[] = [];
+    const unsure = new Set<InterfaceId>();
     for (const end of ends) {
       const lane = this.get(end.interfaceId);
       if (lane === undefined) {
         foreign.push(end);
+        continue;
+      }
+      if (this.onceMore.has(end.messageId)) {
+        unsure.add(end.interfaceId);
         continue;
       }
       if (end.status === 'PROCESSED' && end.payload !== null) this.options.payloads.keep(end.messageId, end.payload);
@@ -163,6 +193,7 @@ export class Lanes implements LaneInbox {
       perLane.set(lane, list);
     }
     for (const [lane, outcomes] of perLane) lane.tell({ kind: 'OUTCOMES', outcomes, nowAt });
+    if (unsure.size > 0) this.options.lookAgain([...unsure]);
     if (foreign.length > 0) this.options.elsewhere.stageEnded(foreign);
   }
 

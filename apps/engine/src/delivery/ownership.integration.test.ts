@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../adapters/clock/system-clock.ts';
 import { createDatabase, type Database } from '../adapters/postgres/database.ts';
+import { Presence } from '../presence/presence.ts';
 import { Ownership, type OwnershipOptions } from './ownership.ts';
 import { DELIVERY_DEFAULTS } from './settings.ts';
 import type { ShardHold } from './shard-hold.ts';
@@ -13,6 +14,7 @@ import type { ShardHold } from './shard-hold.ts';
 interface Member {
   readonly name: string;
   readonly clock: ManualClock;
+  readonly presence: Presence;
   readonly ownership: Ownership;
   readonly opened: { readonly hold: ShardHold; readonly clean: boolean }[];
   readonly closed: ShardHold[];
@@ -33,7 +35,10 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  for (const member of members.splice(0)) await member.ownership.stop();
+  for (const member of members.splice(0)) {
+    await member.ownership.stop();
+    await member.presence.stop();
+  }
   await database.close();
   await store[Symbol.asyncDispose]();
 });
@@ -42,9 +47,19 @@ function member(name: string, change: Partial<OwnershipOptions> = {}): Member {
   const clock = new ManualClock();
   const opened: Member['opened'] = [];
   const closed: ShardHold[] = [];
+  const instance = instanceId(name);
+  const presence = new Presence({
+    queries: change.queries ?? database,
+    card: { instance, roles: ['deliver'], adminUrl: null, version: 'test' },
+    clock,
+    logger: pino({ level: 'silent' }),
+    instanceHeartbeatMs: DELIVERY_DEFAULTS.instanceHeartbeatMs,
+    leaseMs: DELIVERY_DEFAULTS.leaseMs,
+  });
   const ownership = new Ownership({
     queries: database,
-    card: { instance: instanceId(name), roles: ['deliver'], adminUrl: null, version: 'test' },
+    presence,
+    instance,
     clock,
     logger: pino({ level: 'silent' }),
     settings: DELIVERY_DEFAULTS,
@@ -53,22 +68,28 @@ function member(name: string, change: Partial<OwnershipOptions> = {}): Member {
     drain: async () => undefined,
     ...change,
   });
-  const made = { name, clock, ownership, opened, closed };
+  const made = { name, clock, presence, ownership, opened, closed };
   members.push(made);
   return made;
+}
+
+async function start(of: Member): Promise<void> {
+  await of.presence.start();
+  await of.ownership.start();
 }
 
 /** Lets an instance live for a while: each heartbeat and renewal that falls due is carried out before the next. */
 async function live(of: Member, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 500) {
     of.clock.advance(500);
+    await of.presence.settled();
     await of.ownership.settled();
   }
 }
 
 test('G10: one instance takes everything that is free, and what it takes is clean', async () => {
   const a = member('a');
-  await a.ownership.start();
+  await start(a);
   expect(a.ownership.shards).toHaveLength(256);
   expect(a.opened.every((o) => o.clean && o.hold.epoch === 1)).toBe(true);
 });
@@ -76,8 +97,8 @@ test('G10: one instance takes everything that is free, and what it takes is clea
 test('G10: a newcomer gets its share at once, given back by the owner and therefore clean', async () => {
   const a = member('a');
   const b = member('b');
-  await a.ownership.start();
-  await b.ownership.start();
+  await start(a);
+  await start(b);
   expect(b.ownership.shards).toHaveLength(0);
   await live(a, 2000);
   await live(b, 2000);
@@ -90,8 +111,8 @@ test('G10: a newcomer gets its share at once, given back by the owner and theref
 test('G10: a frozen owner is succeeded after a lease on the successor’s own clock, unclean; thawed it loses everything before it acts', async () => {
   const a = member('a');
   const b = member('b');
-  await a.ownership.start();
-  await b.ownership.start();
+  await start(a);
+  await start(b);
   // a is frozen: its clock stands, nothing of it runs.
   await live(b, 9000);
   expect(b.ownership.shards).toHaveLength(0);
@@ -108,7 +129,7 @@ test('G10: a frozen owner is succeeded after a lease on the successor’s own cl
 
 test('G10: an owner that renews keeps its shards however long the other looks on', async () => {
   const a = member('a');
-  await a.ownership.start();
+  await start(a);
   await live(a, 60_000);
   expect(a.ownership.shards).toHaveLength(256);
   expect(a.closed).toEqual([]);
@@ -116,10 +137,10 @@ test('G10: an owner that renews keeps its shards however long the other looks on
 
 test('G10: a restart under the same name takes its own shards back at once, unclean', async () => {
   const before = member('a');
-  await before.ownership.start();
+  await start(before);
   members.pop();
   const after = member('a');
-  await after.ownership.start();
+  await start(after);
   expect(after.ownership.shards).toHaveLength(256);
   expect(after.opened.every((o) => !o.clean && o.hold.epoch === 2)).toBe(true);
   await live(before, 3000);
@@ -128,7 +149,7 @@ test('G10: a restart under the same name takes its own shards back at once, uncl
 
 test('G10: while Postgres does not answer, an owner stops by its own clock before its lease ends', async () => {
   const a = member('a');
-  await a.ownership.start();
+  await start(a);
   await database.close();
   await live(a, 9500);
   expect(a.opened.every((o) => o.hold.lost)).toBe(true);
@@ -151,7 +172,7 @@ test('G10: leases are renewed while the lanes are opened, however long that take
       return reading.promise;
     },
   });
-  const started = a.ownership.start();
+  const started = start(a);
   const holds = await acquired.promise;
   await live(a, 15_000);
   reading.resolve();
@@ -170,25 +191,27 @@ test('G4, G10: a hold ends before its shard is given back, so that nothing can b
       },
     },
   });
-  await a.ownership.start();
+  await start(a);
   await a.ownership.stop();
   expect(lostBefore).toHaveLength(256);
   expect(lostBefore.every((lost) => lost)).toBe(true);
   const b = member('b');
-  await b.ownership.start();
+  await start(b);
   expect(b.opened.every((o) => o.clean)).toBe(true);
 });
 
 test('G10, G12: a stop while Postgres is away ends, and what outlasts the lease meanwhile is closed', async () => {
   const draining = Promise.withResolvers<void>();
   const a = member('a', { drain: () => draining.promise });
-  await a.ownership.start();
+  await start(a);
   await database.close();
   const stopped = a.ownership.stop();
   await live(a, 9500);
   expect(a.opened.every((o) => o.hold.lost)).toBe(true);
   draining.resolve();
   await stopped;
+  // Goodbye cannot be said either; the heart stops all the same.
+  await expect(a.presence.stop()).rejects.toThrow();
   expect(a.clock.pending).toBe(0);
   members.splice(members.indexOf(a), 1);
   database = createDatabase({
@@ -205,6 +228,6 @@ test('G10: an instance that died long ago gets no share of what is free', async 
     `INSERT INTO engine_instance (instance, roles, version, started_at, heartbeat_at, heartbeats) VALUES ('dead', '{deliver}', 'test', now(), now() - interval '1 hour', 7)`,
   );
   const a = member('a');
-  await a.ownership.start();
+  await start(a);
   expect(a.ownership.shards).toHaveLength(256);
 });

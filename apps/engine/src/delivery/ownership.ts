@@ -7,26 +7,25 @@
  *                                        ├── not renewed before the lease ends ──▶ lost: sockets reset, lanes dead
  *                                        └── wanted elsewhere or stopping ──drain──▶ given back
  */
-import { type Clock, epoch as epochOf, SHARD_COUNT, type Shard, shard as shardOf } from '@inorder/core';
+import {
+  type Clock,
+  epoch as epochOf,
+  type InstanceId,
+  SHARD_COUNT,
+  type Shard,
+  shard as shardOf,
+} from '@inorder/core';
 import type { Logger } from 'pino';
 import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
-import {
-  acquire,
-  beat,
-  giveBack,
-  type InstanceCard,
-  type Lease,
-  type Observation,
-  observe,
-  renew,
-  sayStopped,
-} from '../adapters/postgres/lease-queries.ts';
+import { acquire, giveBack, type Lease, type Observation, renew } from '../adapters/postgres/lease-queries.ts';
+import type { Presence } from '../presence/presence.ts';
 import type { DeliverySettings } from './settings.ts';
 import { ShardHold } from './shard-hold.ts';
 
 export interface OwnershipOptions {
   readonly queries: Queries;
-  readonly card: InstanceCard;
+  readonly presence: Presence;
+  readonly instance: InstanceId;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: DeliverySettings;
@@ -53,9 +52,8 @@ export class Ownership {
   private readonly options: OwnershipOptions;
   private readonly held = new Map<Shard, ShardHold>();
   private readonly seenLeases = new Map<Shard, Seen>();
-  private readonly seenInstances = new Map<string, { readonly heartbeats: number; readonly sinceMs: number }>();
-  private observation: Observation = { instances: [], leases: [] };
-  private first = true;
+  private unwatch = (): void => undefined;
+  private balanceAgain = false;
   private stopped = false;
   private readonly timers = new Map<string, () => void>();
   private readonly work = new Map<string, Promise<void>>();
@@ -73,21 +71,21 @@ export class Ownership {
     return this.held.get(of);
   }
 
-  /** Which instance owns a shard, as last seen. */
-  ownerOf(of: Shard): string | null {
-    return this.observation.leases[of]?.owner ?? null;
-  }
-
-  /** Takes what it may and opens its lanes; then goes on by itself. */
+  /** Takes what it may and opens its lanes; then goes on by itself, each time instances have looked around. */
   async start(): Promise<void> {
     // Renewals begin first: to open many lanes may take a good part of a lease.
     this.every('renew', this.options.settings.leaseRenewMs, () => this.renewAll());
     this.watchLeases();
-    await this.balance();
-    this.every('balance', this.options.settings.instanceHeartbeatMs, () => this.balance());
+    const { presence } = this.options;
+    this.look(presence.observation);
+    await this.balance(true);
+    this.unwatch = presence.onObserved((observation) => {
+      this.look(observation);
+      this.balanceSoon();
+    });
   }
 
-  /** Resolves when the heartbeat or renewal under way is done. */
+  /** Resolves when the balance and the renewal under way are done. */
   async settled(): Promise<void> {
     await Promise.all(this.work.values());
   }
@@ -101,15 +99,14 @@ export class Ownership {
     this.options.logger.warn({ shard: hold.shard, epoch: hold.epoch }, 'shard lost');
   }
 
-  /** Drains, gives everything back, says goodbye. Leases are watched to the end: Postgres may be away for longer than they last. */
+  /** Drains and gives everything back. Leases are watched to the end: Postgres may be away for longer than they last. */
   async stop(): Promise<void> {
     this.stopped = true;
-    this.timers.get('balance')?.();
+    this.unwatch();
     this.timers.get('renew')?.();
     try {
       await this.settled();
       await this.release([...this.held.values()]);
-      await sayStopped(this.options.queries, this.options.card.instance);
     } catch (error) {
       this.options.logger.warn({ code: errorCodeOf(error) }, 'shards not given back: others take them after the lease');
     } finally {
@@ -132,22 +129,35 @@ export class Ownership {
     next();
   }
 
-  private async balance(): Promise<void> {
-    const { queries, card, clock } = this.options;
-    const startup = this.first;
-    await beat(queries, card, startup);
-    this.first = false;
-    this.observation = await observe(queries);
-    this.look(clock.monotonicMs());
-    const wanted = this.wantedShards(clock.monotonicMs());
+  /** One at a time; what is seen meanwhile is balanced next. */
+  private balanceSoon(): void {
+    if (this.stopped) return;
+    this.balanceAgain = true;
+    if (this.work.has('balance')) return;
+    const done = this.balanceWhileNeeded()
+      .catch((error: unknown) => this.options.logger.warn({ code: errorCodeOf(error) }, 'leases wait for postgres'))
+      .finally(() => this.work.delete('balance'));
+    this.work.set('balance', done);
+  }
+
+  private async balanceWhileNeeded(): Promise<void> {
+    while (this.balanceAgain && !this.stopped) {
+      this.balanceAgain = false;
+      await this.balance(false);
+    }
+  }
+
+  private async balance(startup: boolean): Promise<void> {
+    const wanted = this.wantedShards();
     const surplus = [...this.held.values()].filter((h) => !wanted.has(h.shard));
     if (surplus.length > 0) await this.release(surplus);
     const free = [...wanted].filter((s) => !this.held.has(s) && this.mayTake(s, startup));
     if (free.length > 0 && !this.stopped) await this.take(free);
   }
 
-  private look(nowMs: number): void {
-    for (const lease of this.observation.leases) {
+  private look(observation: Observation): void {
+    const nowMs = this.options.clock.monotonicMs();
+    for (const lease of observation.leases) {
       const seen = this.seenLeases.get(lease.shard);
       const same =
         seen !== undefined &&
@@ -156,29 +166,15 @@ export class Ownership {
         seen.lease.renewals === lease.renewals;
       if (!same) this.seenLeases.set(lease.shard, { lease, sinceMs: nowMs });
     }
-    for (const { instance, heartbeats, silentMs } of this.observation.instances) {
-      const seen = this.seenInstances.get(instance);
-      // One that was dead before we came gets no share: it only decides who is wanted where, never who may take.
-      if (seen?.heartbeats !== heartbeats)
-        this.seenInstances.set(instance, { heartbeats, sinceMs: seen === undefined ? nowMs - silentMs : nowMs });
-    }
   }
 
   /** Every shard goes to the living instance that weighs most for it: each gets its share, and few move when one comes or goes. */
-  private wantedShards(nowMs: number): Set<Shard> {
-    const me = this.options.card.instance;
-    const alive = this.observation.instances
-      .filter(
-        (i) =>
-          i.roles.includes('deliver') &&
-          (i.instance === me ||
-            nowMs - (this.seenInstances.get(i.instance)?.sinceMs ?? 0) < this.options.settings.leaseMs),
-      )
-      .map((i) => i.instance);
-    if (!alive.includes(me)) alive.push(me);
+  private wantedShards(): Set<Shard> {
+    const me = this.options.instance;
+    const alive = this.options.presence.alive('deliver');
     const wanted = new Set<Shard>();
     for (let s = 0; s < SHARD_COUNT; s++) {
-      let best = me as string;
+      let best: string = me;
       let weight = -1;
       for (const name of alive) {
         const w = weigh(name, s);
@@ -194,15 +190,15 @@ export class Ownership {
     if (seen === undefined) return false;
     if (seen.lease.owner === null) return true;
     // Ours from before a restart: the instance lock says that process is dead. Ours and not held: it was lost here.
-    if (seen.lease.owner === this.options.card.instance) return startup || !this.held.has(s);
+    if (seen.lease.owner === this.options.instance) return startup || !this.held.has(s);
     return this.options.clock.monotonicMs() - seen.sinceMs >= this.options.settings.leaseMs;
   }
 
   private async take(wanted: readonly Shard[]): Promise<void> {
-    const { queries, card, settings, clock } = this.options;
+    const { queries, instance, settings, clock } = this.options;
     const observed = wanted.flatMap((s) => this.seenLeases.get(s)?.lease ?? []);
     const askedMs = clock.monotonicMs();
-    const got = await acquire(queries, card.instance, settings.leaseMs, observed);
+    const got = await acquire(queries, instance, settings.leaseMs, observed);
     const clean = new Map(observed.map((l) => [l.shard, l.owner === null]));
     const holds = got.map((g) => ({
       hold: new ShardHold(g.shard, epochOf(g.epoch), askedMs + settings.leaseMs),
@@ -229,12 +225,12 @@ export class Ownership {
       // Before it is given back: whatever still reads a lane of it opens nothing under it.
       hold.lose();
     }
-    await giveBack(this.options.queries, this.options.card.instance, clean);
+    await giveBack(this.options.queries, this.options.instance, clean);
     this.options.logger.info({ shards: holds.length, held: this.held.size }, 'shards given back');
   }
 
   private async renewAll(): Promise<void> {
-    const { queries, card, settings, clock } = this.options;
+    const { queries, instance, settings, clock } = this.options;
     const holds = [...this.held.values()];
     if (holds.length === 0) return;
     const asked = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
@@ -243,7 +239,7 @@ export class Ownership {
       this.lastRenewal = null;
       return;
     }
-    const ours = await renew(queries, card.instance, settings.leaseMs, holds);
+    const ours = await renew(queries, instance, settings.leaseMs, holds);
     this.lastRenewal = asked;
     for (const hold of holds) {
       if (ours.has(hold.shard)) hold.extendTo(asked.monotonicMs + settings.leaseMs);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   connectionLost,
   inbound,
+  OFFERED_TO_NOBODY,
   RecordingLanes,
   realClock,
   ShakyDatabase,
@@ -22,7 +23,7 @@ function ingestOf(
     site: fixture.site,
     sourceEpoch: fixture.sourceEpoch,
     lanes,
-    stages: null,
+    stages: OFFERED_TO_NOBODY,
     clock: realClock,
     logger: silent,
     instance: fixture.instance,

@@ -27,6 +27,7 @@ import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { classify, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import {
+  type Chunking,
   type IngestResult,
   type RejectRow,
   readOwn,
@@ -36,6 +37,7 @@ import {
 import type { LaneInbox, Numbered } from '../delivery/inbox.ts';
 import type { SiteCache } from '../site/site-cache.ts';
 import type { StagedMessage, StageIntake } from '../stages/intake.ts';
+import { chunkSizeOf } from '../stages/stage-queue.ts';
 import { attribute } from './attribution.ts';
 import { type Envelope, envelopeOf, type HandOver, rejectRowOf, rowsOf } from './envelope.ts';
 import { accepted, type ReceiptLine, rejected } from './receipt.ts';
@@ -47,7 +49,7 @@ export interface IngestLimits {
   readonly ingestBatchBytesMax: number;
   readonly retryDelayMs: number;
   readonly retryDelayMsMax: number;
-  /** How long a batch waits for the stages before it is stored without being handed to them. */
+  /** How long a batch waits for stages that are behind before it is stored nevertheless. */
   readonly stageRoomWaitMs: number;
 }
 
@@ -66,12 +68,13 @@ export interface IngestDependencies {
   /** Epoch of the source lease this instance holds; undefined = it holds none, and the message goes back. */
   readonly sourceEpoch: (sourceId: SourceId) => Epoch | undefined;
   readonly lanes: LaneInbox;
-  /** null: this instance hosts no stages; the watchdog of one that does finds the messages. */
-  readonly stages: StageIntake | null;
+  readonly stages: StageIntake;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly instance: InstanceId;
   readonly limits?: Partial<IngestLimits>;
+  /** For metrics: how many messages one statement stored, and how long it took. */
+  readonly onCommitted?: (messages: number, ms: number) => void;
 }
 
 /** Since the start; copies, not JMS messages, but for `rejected` and `released`. */
@@ -162,7 +165,7 @@ class BatchingIngest implements Ingest {
   /** Stages that are behind slow us down for a while; they never stop us, for a poison flood must not (G19). */
   async #waitForStages(): Promise<void> {
     const { stages } = this.#deps;
-    if (stages === null || stages.hasRoom() || this.#stopped) return;
+    if (stages.keeps() || this.#stopped) return;
     await Promise.race([stages.whenRoom(), this.#pause(this.#limits.stageRoomWaitMs)]);
   }
 
@@ -215,14 +218,16 @@ class BatchingIngest implements Ingest {
     const { database, instance, stages, logger } = this.#deps;
     // Also between two halves: once one went back, no later one may be stored.
     if (this.#stopped) return release(envelopes);
-    const claimId = stages?.hasRoom() === true ? uuidv7() : null;
     const rows = rowsOf(envelopes);
+    const chunking = chunkingOf(rows.length, stages.keeps());
     for (let attempt = 1; ; attempt++) {
       try {
-        let results = await storeBatch(database, rows, instance, claimId);
+        const beganMs = this.#deps.clock.monotonicMs();
+        let results = await storeBatch(database, rows, instance, chunking);
+        this.#deps.onCommitted?.(envelopes.length, this.#deps.clock.monotonicMs() - beganMs);
         if (attempt > 1) results = await this.#withOwn(rows, results);
         this.#counters.batches += 1;
-        this.#finish(envelopes, results, claimId, rejects);
+        this.#finish(envelopes, results, chunking, rejects);
         return;
       } catch (error) {
         const kind = classify(error);
@@ -264,7 +269,7 @@ class BatchingIngest implements Ingest {
   #finish(
     envelopes: readonly Envelope[],
     results: readonly IngestResult[],
-    claimId: string | null,
+    chunking: Chunking,
     rejects: Refusal[],
   ): void {
     const numbers: Numbered[] = [];
@@ -291,6 +296,9 @@ class BatchingIngest implements Ingest {
           revision,
           format: to.format,
           raw,
+          enriched: null,
+          stage: 'VALIDATE',
+          fresh: false,
           receivedAt,
         });
       }
@@ -303,8 +311,16 @@ class BatchingIngest implements Ingest {
         );
     }
     if (numbers.length > 0) this.#deps.lanes.numbered(numbers);
-    if (claimId !== null && staged.length > 0) this.#deps.stages?.received(staged, claimId);
+    if (staged.length > 0) this.#handOn(staged, chunking);
     for (const settle of dispositions) settle();
+  }
+
+  /** Chunks as the statement cut them: in the order of the batch, of what was numbered. */
+  #handOn(staged: readonly StagedMessage[], { claimIds, size, kept }: Chunking): void {
+    const chunks = claimIds.map((claimId, index) => ({ claimId, own: staged.slice(index * size, (index + 1) * size) }));
+    const used = chunks.filter((chunk) => chunk.own.length > 0);
+    if (kept) for (const { claimId, own } of used) this.#deps.stages.received(own, claimId);
+    else this.#deps.stages.offered(used.map(({ claimId, own }) => ({ claimId, messages: own.length })));
   }
 
   /** Keeps the envelopes, then tells the peer. */
@@ -345,6 +361,12 @@ class BatchingIngest implements Ingest {
       };
     });
   }
+}
+
+/** For our own stages one chunk, which its workers share; else chunks that others may share. */
+function chunkingOf(rows: number, kept: boolean): Chunking {
+  const size = kept ? Math.max(1, rows) : chunkSizeOf(rows);
+  return { claimIds: Array.from({ length: Math.ceil(rows / size) }, () => uuidv7()), size, kept };
 }
 
 interface Refusal {

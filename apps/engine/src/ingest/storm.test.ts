@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import {
   connectionLost,
   inbound,
+  OFFERED_TO_NOBODY,
   RecordingLanes,
   realClock,
   ShakyDatabase,
@@ -83,7 +84,7 @@ async function live(fixture: SiteFixture, queue: Queue, plan: Life | undefined):
     ...fixture,
     database,
     lanes: new RecordingLanes(),
-    stages: null,
+    stages: OFFERED_TO_NOBODY,
     clock: realClock,
     logger: silent,
     limits: { ingestBatchMax: 7, retryDelayMs: 1, retryDelayMsMax: 1 },

@@ -41,7 +41,7 @@ export class ChunkPreparation {
       await this.#persist(() => this.#site.loadDocuments(works.map((work) => work.message)));
     }
     const found: W[] = [];
-    const messages: { message: W['message']; document: SharedDocument }[] = [];
+    const messages: { message: W['message']; document: SharedDocument; stages: W['stages'] }[] = [];
     const without: W[] = [];
     const tables = new Set<string>();
     const destinations = new Set<string>();
@@ -52,7 +52,7 @@ export class ChunkPreparation {
         continue;
       }
       found.push(work);
-      messages.push({ message: work.message, document });
+      messages.push({ message: work.message, document, stages: work.stages });
       const names = this.#namesOf(document.document);
       for (const name of names.tables) tables.add(name);
       for (const name of names.destinations) destinations.add(name);

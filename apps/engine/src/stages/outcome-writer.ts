@@ -3,11 +3,13 @@
  * second. One statement in flight. A batch refused for its data is halved until the message stands alone; that one ends
  * FAILED, STORE_DATA_REFUSED (G16). While Postgres is away the batch waits and is repeated as it is (G12).
  */
-import { type Clock, fault, type MessageId } from '@inorder/core';
+import { type Clock, fault, type MessageId, type PipelineStage } from '@inorder/core';
+import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { classify, errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
-import { type OutcomeRow, readOwnOutcomes, writeOutcomes } from '../adapters/postgres/stage-queries.ts';
+import { type HandOver, type OutcomeRow, readOwnOutcomes, writeOutcomes } from '../adapters/postgres/stage-queries.ts';
 import type { LaneInbox, StageEnd } from '../delivery/inbox.ts';
+import { chunkSizeOf, type StageQueue } from './stage-queue.ts';
 
 /** A row with the claim its message is under. */
 export interface Ending {
@@ -18,6 +20,8 @@ export interface Ending {
 export interface OutcomeWriterOptions {
   readonly queries: Queries;
   readonly lanes: LaneInbox;
+  /** Where messages go on whose next stage runs elsewhere. */
+  readonly queue: Pick<StageQueue, 'offer'>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
   readonly batchMax: number;
@@ -82,12 +86,14 @@ export class OutcomeWriter {
 
   async #write(endings: readonly Ending[]): Promise<void> {
     const rows = endings.map((ending) => ending.row);
+    const handOvers = handOversOf(rows);
     for (let attempt = 1; !this.#stopped; attempt++) {
       try {
-        const changed = await writeOutcomes(this.#options.queries, rows, this.#finishedClaims(endings));
+        const changed = await writeOutcomes(this.#options.queries, rows, this.#finishedClaims(endings), handOvers);
         const own = attempt === 1 ? changed : await this.#withOwn(rows, changed);
         this.#done(endings);
-        this.#tell(rows.filter((row) => own.has(row.message.messageId)));
+        this.#tell(rows.filter((row) => own.has(row.message.messageId) && !goesOn(row)));
+        this.#offer(handOvers.filter((each) => own.has(each.messageId)));
         return;
       } catch (error) {
         const kind = classify(error);
@@ -143,6 +149,16 @@ export class OutcomeWriter {
     if (rows.length > 0) this.#options.lanes.stageEnded(rows.map(stageEndOf));
   }
 
+  #offer(handOvers: readonly HandOver[]): void {
+    for (const [stage, own] of Map.groupBy(handOvers, (each) => each.stage)) {
+      const chunks = [...Map.groupBy(own, (each) => each.claimId)];
+      this.#options.queue.offer(
+        stage,
+        chunks.map(([claimId, messages]) => ({ claimId, messages: messages.length })),
+      );
+    }
+  }
+
   #backOff(attempt: number): Promise<void> {
     const { clock, retryDelayMs, retryDelayMsMax } = this.#options;
     if (this.#stopped) return Promise.resolve();
@@ -154,6 +170,27 @@ export class OutcomeWriter {
       };
     });
   }
+}
+
+function goesOn(row: OutcomeRow): boolean {
+  return row.status === 'VALIDATED' || row.status === 'ENRICHED';
+}
+
+/** Chunks for the next stage, cut from what goes on in this batch. */
+function handOversOf(rows: readonly OutcomeRow[]): HandOver[] {
+  const goOn = Map.groupBy(
+    rows.filter(goesOn),
+    (row): PipelineStage => (row.status === 'VALIDATED' ? 'ENRICH' : 'ROUTE'),
+  );
+  return [...goOn].flatMap(([stage, own]) => {
+    const size = chunkSizeOf(own.length);
+    let claimId = '';
+    return own.map((row, index): HandOver => {
+      if (index % size === 0) claimId = uuidv7();
+      const { messageId, fresh } = row.message;
+      return { messageId, claimId, stage, fresh };
+    });
+  });
 }
 
 function countByClaim(endings: readonly Ending[]): Map<string, number> {
@@ -188,7 +225,7 @@ function stageEndOf(row: OutcomeRow): StageEnd {
   };
   if (row.status === 'FILTERED') return { ...end, status: 'FILTERED' };
   if (row.status === 'FAILED') return { ...end, status: 'FAILED', code: row.deadLetter?.fault.code ?? 'STAGE_FAILED' };
-  if (row.destinationId === null || row.controlId === null)
+  if (row.status !== 'PROCESSED' || row.destinationId === null || row.controlId === null)
     throw new Error('PROCESSED without destination or control id');
   const { destinationId, controlId, format } = row;
   return { ...end, status: 'PROCESSED', destinationId, controlId, format, payload: row.processed ?? message.raw };

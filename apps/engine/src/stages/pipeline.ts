@@ -8,15 +8,16 @@ import { enrich } from './steps/enrich.ts';
 import { route } from './steps/route.ts';
 import {
   type CodeTables,
+  changedBytes,
   failed,
   type StageContext,
   type StageInput,
-  type StageOutcome,
+  type StageResult,
   type StageStep,
 } from './steps/step.ts';
 import { open, validate } from './steps/validate.ts';
 
-export type { CodeTables, StageInput, StageOutcome, StageStep } from './steps/step.ts';
+export type { CodeTables, StageInput, StageOutcome, StageResult, StageStep } from './steps/step.ts';
 
 export const STAGE_STEPS: readonly StageStep[] = [validate, enrich, route];
 
@@ -30,18 +31,26 @@ function guarded(context: StageContext, stage: StageName, run: (context: StageCo
   }
 }
 
-/** The one outcome of a message. Errors: as the steps; STAGE_FAILED where no stage gave an outcome. */
+/**
+ * Runs the stages of `input.stages` over a message. Errors: as the steps; STAGE_FAILED where the last stage of all gave no
+ * outcome either.
+ */
 export function runPipeline(
   input: StageInput,
   tables: CodeTables,
   stages: readonly StageStep[] = STAGE_STEPS,
-): StageOutcome {
+): StageResult {
   const fresh: StageContext = { input, tables, order: null, controlId: null, keys: [], outcome: null };
-  const end = stages.reduce(
+  const here = stages.filter((stage) => input.stages.includes(stage.name));
+  const end = here.reduce(
     (context, stage) => guarded(context, stage.name, (each) => stage.run(each)),
     guarded(fresh, 'VALIDATE', open),
   );
   if (end.outcome !== null) return end.outcome;
+  const last = here.at(-1);
+  const next = last === undefined ? undefined : stages[stages.indexOf(last) + 1];
+  if (next !== undefined && end.order !== null)
+    return { kind: 'HANDED_ON', next: next.name, processed: changedBytes(end.order, input) };
   const none = fault('STAGE_FAILED', 'The message passed every stage and none gave it an outcome');
   const stage = stages.at(-1)?.name ?? 'VALIDATE';
   return { kind: 'FAILED', stage, fault: none, faults: [none], controlId: end.controlId, keys: end.keys };

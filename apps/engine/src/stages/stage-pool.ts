@@ -9,15 +9,17 @@
  *
  * **Invariant:** every work given ends in `onOutcome` exactly once, or stays with us until `stop`.
  */
-import { type Clock, fault } from '@inorder/core';
+import { type Clock, fault, type PipelineStage } from '@inorder/core';
 import type { Logger } from 'pino';
 import type { StagedMessage } from './intake.ts';
-import type { StageOutcome } from './pipeline.ts';
+import type { StageOutcome, StageResult } from './pipeline.ts';
 import { type Chunk, type ChunkResult, StageWorker, type StageWorkerOptions } from './stage-worker.ts';
 
 /** One message in the stages. The pool keeps its notes on it. */
 export interface Work {
   readonly message: StagedMessage;
+  /** To run over it. */
+  readonly stages: readonly PipelineStage[];
   /** Runs only alone: a worker died or hung at it. */
   suspect: boolean;
   /** Workers that died between messages while it was in their chunk. */
@@ -28,6 +30,8 @@ export interface StagePoolOptions<W extends Work> {
   readonly entry: URL;
   /** Workers when all is well. */
   readonly size: number;
+  /** They start at once; else with the first work. */
+  readonly eager: boolean;
   /** Workers at most while some are stuck at a message. */
   readonly sizeMax: number;
   readonly chunkMax: number;
@@ -46,7 +50,7 @@ export interface StagePoolOptions<W extends Work> {
    * Postgres is away; never rejects.
    */
   readonly prepare: (works: readonly W[]) => Promise<{ readonly works: readonly W[]; readonly chunk: Chunk }>;
-  readonly onOutcome: (work: W, outcome: StageOutcome) => void;
+  readonly onOutcome: (work: W, outcome: StageResult) => void;
 }
 
 export class StagePool<W extends Work> {
@@ -58,16 +62,18 @@ export class StagePool<W extends Work> {
   #suspects: W[] = [];
   #quarantine: Promise<void> | undefined;
   #alone: StageWorker | undefined;
+  #begun = false;
   #stopped = false;
   #cancelStall: (() => void) | undefined;
   #cancelStart = (): void => undefined;
 
   constructor(options: StagePoolOptions<W>) {
     this.#options = options;
-    this.#fill();
+    if (options.eager) this.#begin();
   }
 
   add(works: readonly W[]): void {
+    this.#begin();
     for (const work of works) (work.suspect ? this.#suspects : this.#queue).push(work);
     this.#dispatch();
   }
@@ -86,6 +92,12 @@ export class StagePool<W extends Work> {
   #workerOptions(handlers: Pick<StageWorkerOptions, 'onDeath' | 'onReady'>): StageWorkerOptions {
     const { entry, timeLimitMs, heapMbMax, clock, codes } = this.#options;
     return { entry, timeLimitMs, heapMbMax, clock, codes, ...handlers };
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#fill();
   }
 
   #fill(): void {
@@ -172,7 +184,7 @@ export class StagePool<W extends Work> {
     this.#queue.unshift(...works.filter((work) => !work.suspect));
   }
 
-  #ended(work: W, outcome: StageOutcome | undefined): void {
+  #ended(work: W, outcome: StageResult | undefined): void {
     if (outcome === undefined) throw new Error('a worker answered with fewer outcomes than messages');
     this.#options.onOutcome(work, outcome);
   }
@@ -187,7 +199,7 @@ export class StagePool<W extends Work> {
       if (result === 'NOT_STARTED') continue;
       this.#suspects.shift();
       if (result?.kind === 'done') this.#ended(work, result.outcomes[0]);
-      if (result?.kind === 'died') this.#options.onOutcome(work, charged(result.cause));
+      if (result?.kind === 'died') this.#options.onOutcome(work, charged(result.cause, work.message.stage));
     }
     this.#quarantine = undefined;
   }
@@ -225,10 +237,10 @@ export class StagePool<W extends Work> {
   }
 }
 
-function charged(cause: 'CRASHED' | 'TIME_LIMIT'): StageOutcome {
+function charged(cause: 'CRASHED' | 'TIME_LIMIT', stage: PipelineStage): StageOutcome {
   const what =
     cause === 'CRASHED'
       ? fault('STAGE_CRASHED', 'The message stopped the worker in which it ran alone')
       : fault('STAGE_TIME_LIMIT', 'The message ran longer than stageTimeLimitMs, alone in its worker');
-  return { kind: 'FAILED', stage: 'VALIDATE', fault: what, faults: [what], controlId: null, keys: [] };
+  return { kind: 'FAILED', stage, fault: what, faults: [what], controlId: null, keys: [] };
 }

@@ -7,11 +7,11 @@
  *                                  └──┘ answered
  */
 import { Worker } from 'node:worker_threads';
-import type { Clock } from '@inorder/core';
+import type { Clock, PipelineStage } from '@inorder/core';
 import type { InterfaceDocument } from '@inorder/shared';
 import type { CodeEntry, SharedDocument, SiteCodeTable } from '../site/site-cache.ts';
 import type { StagedMessage } from './intake.ts';
-import type { StageOutcome } from './pipeline.ts';
+import type { StageResult } from './pipeline.ts';
 import {
   type ChunkItem,
   type FromWorker,
@@ -24,14 +24,18 @@ import {
 
 /** Messages with all that a worker needs to know. */
 export interface Chunk {
-  readonly messages: readonly { readonly message: StagedMessage; readonly document: SharedDocument }[];
+  readonly messages: readonly {
+    readonly message: StagedMessage;
+    readonly document: SharedDocument;
+    readonly stages: readonly PipelineStage[];
+  }[];
   /** The tables that the documents name and that exist. */
   readonly tables: readonly SiteCodeTable[];
 }
 
 export type ChunkResult =
   /** One outcome per message. */
-  | { readonly kind: 'done'; readonly outcomes: readonly StageOutcome[] }
+  | { readonly kind: 'done'; readonly outcomes: readonly StageResult[] }
   | {
       readonly kind: 'died';
       readonly cause: 'CRASHED' | 'TIME_LIMIT';
@@ -116,17 +120,17 @@ export class StageWorker {
     const documents: [number, InterfaceDocument][] = [];
     const items: ChunkItem[] = [];
     let start = 0;
-    for (const { message, document } of chunk.messages) {
+    for (const { message, document, stages } of chunk.messages) {
       if (!this.#documents.has(document.key)) {
         this.#documents.add(document.key);
         documents.push([document.key, document.document]);
       }
       const { messageId, interfaceId, sequenceNo } = message;
-      const length = message.raw.byteLength;
-      items.push({ messageId, interfaceId, sequenceNo, document: document.key, start, length });
+      const length = startOf(message).byteLength;
+      items.push({ messageId, interfaceId, sequenceNo, document: document.key, stages, start, length });
       start += length;
     }
-    const bytes = joinBytes(chunk.messages.map((each) => each.message.raw));
+    const bytes = joinBytes(chunk.messages.map((each) => startOf(each.message)));
     const tables = chunk.tables.map((table) => ({
       name: table.name,
       key: `${table.codeTableId}:${table.version}`,
@@ -170,7 +174,7 @@ export class StageWorker {
           kind: 'done',
           // A copy of its own for each: a view would keep the whole chunk alive in whoever keeps one of them.
           outcomes: message.outcomes.map(({ outcome, processed }) =>
-            outcome.kind === 'PROCESSED' && processed !== null
+            (outcome.kind === 'PROCESSED' || outcome.kind === 'HANDED_ON') && processed !== null
               ? { ...outcome, processed: bytes.slice(processed.start, processed.start + processed.length) }
               : outcome,
           ),
@@ -229,4 +233,9 @@ export class StageWorker {
     run?.resolve({ kind: 'died', cause: this.#cause, at: item === 0 ? null : item - 1 });
     this.#options.onDeath(this, this.#started);
   }
+}
+
+/** What the next stage starts from. */
+function startOf(message: StagedMessage): Uint8Array {
+  return message.enriched ?? message.raw;
 }

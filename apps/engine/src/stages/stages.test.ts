@@ -1,9 +1,10 @@
-import { fault, type MessageId, messageId } from '@inorder/core';
+import { fault, type MessageId, messageId, PIPELINE_STAGES } from '@inorder/core';
 import { messageKeyHasher, uuidv7 } from '@inorder/db';
 import { describe, expect, test } from 'vitest';
 import {
   connectionLost,
   inbound,
+  OFFERED_TO_NOBODY,
   RecordingLanes,
   realClock,
   ShakyDatabase,
@@ -11,8 +12,10 @@ import {
   silent,
   siteFixture,
 } from '../../test/site-fixture.ts';
+import { MemoryStageExchange } from '../adapters/memory/stage-queue.ts';
 import { createIngest, type Ingest } from '../ingest/ingest.ts';
 import { openSiteCache } from '../site/site-cache.ts';
+import { offerToStages } from './offer-messages.ts';
 import { createStages, type Stages, type StagesDependencies } from './stages.ts';
 
 const hashKey = messageKeyHasher(new Uint8Array(32).fill(7));
@@ -34,6 +37,11 @@ function engine(fixture: SiteFixture, more: Partial<StagesDependencies> = {}): E
     clock: realClock,
     logger: silent,
     instance: fixture.instance,
+    hosts: PIPELINE_STAGES,
+    queue: new MemoryStageExchange().open(),
+    othersHelp: () => false,
+    leaseMs: 10_000,
+    reconcileIntervalMs: 20,
     hashKey,
     workerEntry: POISON,
     ...more,
@@ -269,13 +277,16 @@ describe('G16: poison', () => {
     await on.ingest.stop();
     await on.stages.stop();
     expect((await stored(fixture)).map((row) => row.status)).toEqual(['RECEIVED']);
-    expect(await claims(fixture)).toBe(0);
+    const { rows } = await fixture.test.pool.query('SELECT instance FROM stage_claim');
+    expect(rows).toEqual([{ instance: null }]);
   });
 });
 
-test('G19: a full backlog slows ingest for a moment and never stops it; what has no room is left to the watchdog', async () => {
+test('G19: a full backlog slows ingest for a moment and never stops it; what has no room is offered, and taken when there is', async () => {
   await using fixture = await siteFixture({ interfaces: 1 });
-  await using on = engine(fixture, { limits: { stageBacklogMax: 5, stageTimeLimitMs: 60_000 } });
+  const limits = { stageBacklogMax: 5, stageAheadMax: 5, stageTimeLimitMs: 100, retries: 0 };
+  await using on = engine(fixture, { limits });
+  on.stages.start();
   const ingest = createIngest({
     ...fixture,
     lanes: on.lanes,
@@ -287,14 +298,19 @@ test('G19: a full backlog slows ingest for a moment and never stops it; what has
   const send = (bodies: string[]): Promise<unknown> =>
     Promise.all(bodies.map((body) => ingest.handle(inbound(fixture.shared, 'LAB-0001', body))));
   await send(Array.from({ length: 5 }, () => 'loop'));
-  expect(on.stages.hasRoom()).toBe(false);
+  expect(on.stages.keeps()).toBe(false);
   await send(['a', 'b']);
   expect(on.stages.counters().waiting).toBe(5);
-  const { rows } = await fixture.test.pool.query<{ n: string }>(
-    'SELECT sum(cardinality(message_ids)) AS n FROM stage_claim',
+  const { rows } = await fixture.test.pool.query<{ open: boolean; n: string }>(
+    'SELECT instance IS NULL AS open, sum(cardinality(message_ids)) AS n FROM stage_claim GROUP BY 1 ORDER BY 1',
   );
-  expect(rows).toEqual([{ n: '5' }]);
-  expect(await stored(fixture)).toHaveLength(7);
+  expect(rows).toEqual([
+    { open: false, n: '5' },
+    { open: true, n: '2' },
+  ]);
+  await on.lanes.ended(7);
+  expect((await stored(fixture)).slice(5).map((row) => row.status)).toEqual(['PROCESSED', 'PROCESSED']);
+  expect(await claims(fixture)).toBe(0);
 });
 
 describe('code tables', () => {
@@ -354,12 +370,12 @@ describe('taking messages up again', () => {
     return rows.map((row) => messageId(row.id));
   }
 
-  test('restage claims and runs what is still in the stages, and nothing else', async () => {
+  test('messages that nobody has are offered and run, and nothing else', async () => {
     await using fixture = await siteFixture({ interfaces: 1 });
     const ingest = createIngest({
       ...fixture,
       lanes: new RecordingLanes(),
-      stages: null,
+      stages: OFFERED_TO_NOBODY,
       clock: realClock,
       logger: silent,
     });
@@ -367,20 +383,26 @@ describe('taking messages up again', () => {
       ['a', 'b', 'permanent', 'c'].map((body) => ingest.handle(inbound(fixture.shared, 'LAB-0001', body))),
     );
     const all = await ids(fixture);
-    await fixture.test.pool.query("UPDATE message_tracking SET status = 'DELIVERED' WHERE sequence_no = 2");
-    await using on = engine(fixture, { limits: { outcomeBatchBytesMax: 2 } });
-    const taken = await on.stages.restage([...all, messageId(uuidv7())]);
-    expect(taken).toEqual([all[0], all[2], all[3]]);
-    expect(await on.stages.restage(taken.filter((id) => on.stages.holds(id)))).toEqual([]);
+    const { pool } = fixture.test;
+    const queue = new MemoryStageExchange().open();
+    const offer = (of: readonly MessageId[]): Promise<number> =>
+      offerToStages({ queries: fixture.database, queue, stageStuckMs: 30_000 }, of);
+    // All of them are in chunks that are offered.
+    expect(await offer(all)).toBe(0);
+    await pool.query('DELETE FROM stage_claim');
+    await pool.query("UPDATE message_tracking SET status = 'DELIVERED' WHERE sequence_no = 2");
+    expect(await offer([...all, messageId(uuidv7())])).toBe(3);
+    await using on = engine(fixture, { queue, limits: { outcomeBatchBytesMax: 2 } });
+    on.stages.start();
     await on.lanes.ended(3);
     expect((await stored(fixture)).map((row) => row.status)).toEqual(['PROCESSED', 'DELIVERED', 'FAILED', 'PROCESSED']);
     expect(await claims(fixture)).toBe(0);
     // Repaired in place: the same number again, its dead letter opens anew.
-    await fixture.test.pool.query("UPDATE message_tracking SET status = 'RECEIVED' WHERE sequence_no = 3");
-    await fixture.test.pool.query("UPDATE dead_letter SET resolved_at = now(), resolution = 'REPAIRED'");
-    expect(await on.stages.restage(all)).toEqual([all[2]]);
+    await pool.query("UPDATE message_tracking SET status = 'RECEIVED' WHERE sequence_no = 3");
+    await pool.query("UPDATE dead_letter SET resolved_at = now(), resolution = 'REPAIRED'");
+    expect(await offer(all)).toBe(1);
     await on.lanes.ended(4);
-    const { rows } = await fixture.test.pool.query('SELECT resolution FROM dead_letter');
+    const { rows } = await pool.query('SELECT resolution FROM dead_letter');
     expect(rows).toEqual([{ resolution: null }]);
   });
 

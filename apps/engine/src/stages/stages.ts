@@ -2,10 +2,11 @@
  * The stages of one instance: takes numbered messages with their payload, runs the pipeline in worker threads, writes
  * the outcomes, tells the lanes. Any order, many at once: the lanes put them in order again.
  *
- *   received / restage ─▶ pool of workers ─▶ outcome ─┬─ retry later (internal, transient) ─▶ pool
- *                                                     └─ writer ─▶ commit ─▶ lanes
+ *   received / offered ─▶ pool of workers ─▶ outcome ─┬─ retry later (internal, transient) ─▶ pool
+ *                                                     └─ writer ─▶ commit ─┬─▶ lanes
+ *                                                                          └─▶ the next stage, where it runs elsewhere
  *
- * Death of the process charges nobody: what has no outcome in Postgres is found there again, RECEIVED.
+ * Death of the process charges nobody: what has no outcome is in a chunk that others take once it is seen to be dead.
  */
 import { availableParallelism } from 'node:os';
 import {
@@ -16,24 +17,22 @@ import {
   type InstanceId,
   type MessageId,
   type PayloadFormat,
+  PIPELINE_STAGES,
+  type PipelineStage,
 } from '@inorder/core';
-import { type KeyKind, uuidv7 } from '@inorder/db';
+import type { KeyKind } from '@inorder/db';
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
-import {
-  type OutcomeRow,
-  RELEASE_CLAIMS,
-  readStaged,
-  TOUCH_CLAIMS,
-  takeUp,
-} from '../adapters/postgres/stage-queries.ts';
+import { type OutcomeRow, RELEASE_CLAIMS, readStaged, TOUCH_CLAIMS } from '../adapters/postgres/stage-queries.ts';
 import type { LaneInbox } from '../delivery/inbox.ts';
+import { ChunkIntake } from './chunk-intake.ts';
 import { ChunkPreparation, type StageSite } from './chunk-preparation.ts';
 import { identify } from './control-id.ts';
 import type { StagedMessage, StageIntake } from './intake.ts';
 import { type Ending, OutcomeWriter } from './outcome-writer.ts';
-import type { StageOutcome } from './pipeline.ts';
+import type { StageOutcome, StageResult } from './pipeline.ts';
 import { StagePool, type Work } from './stage-pool.ts';
+import type { OfferedChunk, StageQueue } from './stage-queue.ts';
 import type { Chunk } from './stage-worker.ts';
 
 export interface StageLimits {
@@ -45,9 +44,11 @@ export interface StageLimits {
   readonly stageChunkMax: number;
   readonly stageChunkBytesMax: number;
   readonly stageStallMs: number;
-  /** Messages and bytes in the stages of this instance; beyond it `hasRoom` says no. */
+  /** Messages and bytes that ingest may hand to the stages of its own instance; beyond it they are offered to all. */
   readonly stageBacklogMax: number;
   readonly stageBacklogBytesMax: number;
+  /** Messages up to which offered chunks are taken: so far ahead of the workers, and no further from others. */
+  readonly stageAheadMax: number;
   readonly outcomeBatchMax: number;
   readonly outcomeBatchBytesMax: number;
   /** After the first try, for internal and transient failures; the last delay repeats. */
@@ -67,6 +68,7 @@ export const STAGE_LIMITS: StageLimits = {
   stageStallMs: 200,
   stageBacklogMax: 10_000,
   stageBacklogBytesMax: 67_108_864,
+  stageAheadMax: 512,
   outcomeBatchMax: 500,
   outcomeBatchBytesMax: 16_777_216,
   retries: 3,
@@ -82,6 +84,15 @@ export interface StagesDependencies {
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly instance: InstanceId;
+  /** Stages this instance runs, in any order; none where it only delivers, and then only detached runs are made. */
+  readonly hosts: readonly PipelineStage[];
+  readonly queue: StageQueue;
+  /** Other living instances that host the first stage may help: no need to wait for our own. */
+  readonly othersHelp: () => boolean;
+  /** Silence after which an instance counts as dead and its chunks are taken. */
+  readonly leaseMs: number;
+  /** How often open chunks are looked for that no hint told of. */
+  readonly reconcileIntervalMs: number;
   /** `messageKeyHasher` of packages/db. */
   readonly hashKey: (kind: KeyKind, value: string) => Buffer;
   readonly limits?: Partial<StageLimits>;
@@ -94,24 +105,28 @@ export interface StageCounters {
   readonly processed: number;
   readonly failed: number;
   readonly filtered: number;
+  /** Gone on to a stage of another instance. */
+  readonly handedOn: number;
+  /** Chunks taken that were offered, and those of them that no hint had told of. */
+  readonly chunksTaken: number;
+  readonly chunksFound: number;
   readonly retried: number;
   /** Messages without an outcome now, and their bytes. */
   readonly waiting: number;
   readonly waitingBytes: number;
 }
 
+/** A message that is run through all stages from the bytes that came in. */
+export type DetachedMessage = Omit<StagedMessage, 'enriched' | 'stage' | 'fresh'>;
+
 export interface Stages extends StageIntake {
-  /**
-   * Takes up messages that are still in the stages and in nobody's hands: watchdog and repair in place. Claims and
-   * reads them in batches as there is room. @returns those taken; the rest have left the stages, are here already, or
-   * do not fit now. @throws what `classify` understands; those taken before stay taken.
-   */
-  restage(ids: readonly MessageId[]): Promise<readonly MessageId[]>;
+  /** Begins to take chunks that are offered. */
+  start(): void;
   /**
    * Runs the stages over a message and writes nothing: for a late replay, whose settled end stands (G14). Retried as
    * any other. Rejects only when we stop.
    */
-  runDetached(message: StagedMessage): Promise<StageOutcome>;
+  runDetached(message: DetachedMessage): Promise<StageOutcome>;
   /** As it is stored, for `runDetached`; undefined = no such payload. @throws what `classify` understands. */
   readMessage(id: MessageId): Promise<StagedMessage | undefined>;
   /** In the hands of this instance now. */
@@ -133,9 +148,6 @@ interface StageWork extends Work {
   failures: number;
 }
 
-/** How many ids one read of `restage` asks for. */
-const TAKE_UP_MAX = 500;
-
 /** Classes that are tried again and counted; of the rest, `endpoint` and `infrastructure` wait and are not counted. */
 const COUNTED: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['internal', 'transient']);
 const WAITS: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['endpoint', 'infrastructure']);
@@ -149,9 +161,10 @@ class WorkerStages implements Stages {
   readonly #held = new Map<MessageId, StageWork>();
   readonly #detached = new Set<StageWork>();
   readonly #delays = new Set<() => void>();
-  readonly #counters = { processed: 0, failed: 0, filtered: 0, retried: 0 };
+  readonly #intake: ChunkIntake;
+  readonly #counters = { processed: 0, failed: 0, filtered: 0, handedOn: 0, retried: 0 };
+  readonly #waiting = new Set<() => void>();
   #bytes = 0;
-  #room: PromiseWithResolvers<void> | undefined;
   #stopped = false;
 
   constructor(deps: StagesDependencies) {
@@ -163,6 +176,7 @@ class WorkerStages implements Stages {
     this.#writer = new OutcomeWriter({
       queries: deps.database,
       lanes: deps.lanes,
+      queue: deps.queue,
       clock,
       logger,
       batchMax: limits.outcomeBatchMax,
@@ -174,6 +188,7 @@ class WorkerStages implements Stages {
     this.#pool = new StagePool<StageWork>({
       entry: deps.workerEntry ?? new URL('./worker.ts', import.meta.url),
       size: limits.stageWorkers,
+      eager: deps.hosts.length > 0,
       sizeMax: limits.stageWorkers + 2,
       chunkMax: limits.stageChunkMax,
       chunkBytesMax: limits.stageChunkBytesMax,
@@ -187,11 +202,33 @@ class WorkerStages implements Stages {
       prepare: (works) => this.#prepare(works),
       onOutcome: (work, outcome) => this.#outcome(work, outcome),
     });
+    this.#intake = new ChunkIntake({
+      queries: deps.database,
+      queue: deps.queue,
+      clock,
+      logger,
+      instance: deps.instance,
+      hosts: deps.hosts,
+      leaseMs: deps.leaseMs,
+      pollMs: deps.reconcileIntervalMs,
+      bytesMax: limits.outcomeBatchBytesMax,
+      room: () => this.#isBelow(limits.stageAheadMax),
+      whenRoom: () => this.#whenBelow(limits.stageAheadMax),
+      known: () => this.#writer.openClaims(),
+      refresh: () => site.refresh(),
+      received: (messages, claimId) => this.received(messages, claimId),
+    });
+  }
+
+  start(): void {
+    this.#intake.start();
   }
 
   received(messages: readonly StagedMessage[], claimId: string): void {
     if (this.#stopped) return;
-    const works = messages.map((message): StageWork => workOf(message, claimId, null));
+    const works = messages.map((message) =>
+      workOf(message, stagesFrom(message.stage, this.#deps.hosts), claimId, null),
+    );
     this.#writer.openClaim(claimId, works.length);
     for (const work of works) {
       this.#held.set(work.message.messageId, work);
@@ -200,42 +237,39 @@ class WorkerStages implements Stages {
     this.#pool.add(works);
   }
 
-  hasRoom(): boolean {
-    return this.#held.size < this.#limits.stageBacklogMax && this.#bytes < this.#limits.stageBacklogBytesMax;
+  keeps(): boolean {
+    return this.#deps.hosts.includes('VALIDATE') && this.#isBelow(this.#limits.stageBacklogMax);
+  }
+
+  offered(chunks: readonly OfferedChunk[]): void {
+    this.#deps.queue.offer('VALIDATE', chunks);
   }
 
   whenRoom(): Promise<void> {
-    if (this.hasRoom() || this.#stopped) return Promise.resolve();
-    this.#room ??= Promise.withResolvers<void>();
-    return this.#room.promise;
+    if (this.#deps.othersHelp()) return Promise.resolve();
+    return this.#whenBelow(this.#limits.stageBacklogMax);
   }
 
-  async restage(ids: readonly MessageId[]): Promise<readonly MessageId[]> {
-    const { database, instance, site } = this.#deps;
-    // A repaired table or route must be seen by the very message it was repaired for.
-    await site.refresh();
-    const wanted = new Set(ids.filter((id) => !this.#held.has(id)));
-    const taken: MessageId[] = [];
-    while (wanted.size > 0 && this.hasRoom() && !this.#stopped) {
-      const claimId = uuidv7();
-      const asked = [...wanted].slice(0, Math.min(TAKE_UP_MAX, this.#limits.stageBacklogMax - this.#held.size));
-      const messages = await takeUp(database, asked, claimId, instance, this.#limits.outcomeBatchBytesMax);
-      if (messages.length === 0) {
-        for (const id of asked) wanted.delete(id);
-        continue;
-      }
-      const last = messages.at(-1)?.messageId ?? '';
-      // Read in id order up to the bytes that fit: what lies before the last one and did not come has left the stages.
-      for (const id of asked) if (id <= last) wanted.delete(id);
-      this.received(messages, claimId);
-      taken.push(...messages.map((message) => message.messageId));
-    }
-    return taken;
+  #isBelow(messages: number): boolean {
+    return this.#held.size < messages && this.#bytes < this.#limits.stageBacklogBytesMax;
   }
 
-  runDetached(message: StagedMessage): Promise<StageOutcome> {
+  #whenBelow(messages: number): Promise<void> {
+    if (this.#isBelow(messages) || this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!this.#stopped && !this.#isBelow(messages)) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+    });
+  }
+
+  runDetached(given: DetachedMessage): Promise<StageOutcome> {
+    const message: StagedMessage = { ...given, stage: 'VALIDATE', enriched: null, fresh: true };
     const detached = Promise.withResolvers<StageOutcome>();
-    const work = workOf(message, null, detached);
+    const work = workOf(message, PIPELINE_STAGES, null, detached);
     if (this.#stopped) detached.reject(new Error('the stages have stopped'));
     else {
       this.#detached.add(work);
@@ -246,7 +280,7 @@ class WorkerStages implements Stages {
 
   async readMessage(id: MessageId): Promise<StagedMessage | undefined> {
     await this.#deps.site.refresh();
-    const [message] = await readStaged(this.#deps.database, [id], Number.MAX_SAFE_INTEGER);
+    const [message] = await readStaged(this.#deps.database, [id]);
     return message;
   }
 
@@ -255,17 +289,25 @@ class WorkerStages implements Stages {
   }
 
   counters(): StageCounters {
-    return { ...this.#counters, waiting: this.#held.size, waitingBytes: this.#bytes };
+    const { taken, found } = this.#intake;
+    return {
+      ...this.#counters,
+      chunksTaken: taken,
+      chunksFound: found,
+      waiting: this.#held.size,
+      waitingBytes: this.#bytes,
+    };
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#preparation.stop();
     for (const cancel of this.#delays) cancel();
+    for (const look of this.#waiting) look();
+    await this.#intake.stop();
     await this.#pool.stop();
     await this.#writer.stop();
     for (const work of this.#detached) work.detached?.reject(new Error('the stages have stopped'));
-    this.#room?.resolve();
     const open = this.#writer.openClaims();
     if (open.length > 0) await this.#quietly(() => this.#deps.database.query(RELEASE_CLAIMS, [open]));
   }
@@ -287,7 +329,11 @@ class WorkerStages implements Stages {
     return prepared;
   }
 
-  #outcome(work: StageWork, given: StageOutcome): void {
+  #outcome(work: StageWork, given: StageResult): void {
+    if (given.kind === 'HANDED_ON') {
+      this.#handOn(work, given);
+      return;
+    }
     const outcome = this.#routed(given);
     const kind = outcome.kind === 'FAILED' ? errorClass(outcome.fault.code) : undefined;
     if (kind !== undefined && (COUNTED.has(kind) || WAITS.has(kind))) {
@@ -303,6 +349,23 @@ class WorkerStages implements Stages {
       return;
     }
     if (work.claimId !== null) this.#writer.write({ row: this.#rowOf(work, outcome), claimId: work.claimId });
+  }
+
+  #handOn(work: StageWork, { next, processed }: Extract<StageResult, { kind: 'HANDED_ON' }>): void {
+    if (work.claimId === null) throw new Error('a detached run goes through every stage');
+    const { message } = work;
+    const row: OutcomeRow = {
+      message,
+      status: next === 'ENRICH' ? 'VALIDATED' : 'ENRICHED',
+      controlId: null,
+      format: message.format,
+      destinationId: null,
+      processed: processed ?? message.enriched,
+      deadLetter: null,
+      filterRule: null,
+      keys: [],
+    };
+    this.#writer.write({ row, claimId: work.claimId });
   }
 
   /** A destination that does not exist is a failure of the route, whoever ran it. */
@@ -336,8 +399,9 @@ class WorkerStages implements Stages {
     format: PayloadFormat,
     outcome: Extract<StageOutcome, { kind: 'PROCESSED' }>,
   ): { processed: Uint8Array | null; controlId: string } {
-    const { before, raw } = work.message;
-    const { processed, controlId } = outcome;
+    const { before, raw, enriched } = work.message;
+    const { controlId } = outcome;
+    const processed = outcome.processed ?? enriched;
     if (before === undefined || before === null) return { processed, controlId };
     const now = identify(format, { payload: processed ?? raw, controlId }, before, work.claimId ?? '');
     return { processed: now.payload, controlId: now.controlId };
@@ -382,11 +446,10 @@ class WorkerStages implements Stages {
       this.#bytes -= raw.byteLength;
       if (row.status === 'PROCESSED') this.#counters.processed += 1;
       else if (row.status === 'FAILED') this.#counters.failed += 1;
-      else this.#counters.filtered += 1;
+      else if (row.status === 'FILTERED') this.#counters.filtered += 1;
+      else this.#counters.handedOn += 1;
     }
-    if (this.#room === undefined || !this.hasRoom()) return;
-    this.#room.resolve();
-    this.#room = undefined;
+    for (const look of this.#waiting) look();
   }
 
   async #quietly(write: () => Promise<unknown>): Promise<void> {
@@ -398,10 +461,18 @@ class WorkerStages implements Stages {
   }
 }
 
+/** From the next stage on as far as this instance hosts them one behind the other. */
+function stagesFrom(next: PipelineStage, hosts: readonly PipelineStage[]): PipelineStage[] {
+  const ahead = PIPELINE_STAGES.slice(PIPELINE_STAGES.indexOf(next));
+  const stranger = ahead.findIndex((stage) => !hosts.includes(stage));
+  return stranger < 0 ? ahead : ahead.slice(0, stranger);
+}
+
 function workOf(
   message: StagedMessage,
+  stages: readonly PipelineStage[],
   claimId: string | null,
   detached: PromiseWithResolvers<StageOutcome> | null,
 ): StageWork {
-  return { message, claimId, detached, suspect: false, deathsNearby: 0, failures: 0 };
+  return { message, stages, claimId, detached, suspect: false, deathsNearby: 0, failures: 0 };
 }

@@ -5,7 +5,7 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { InterfaceDocument } from '@inorder/shared';
-import type { CodeTables, StageInput, StageOutcome } from './pipeline.ts';
+import type { CodeTables, StageInput, StageResult } from './pipeline.ts';
 import {
   type ChunkTable,
   type CodeTarget,
@@ -18,7 +18,7 @@ import {
   type WorkerOutcome,
 } from './worker-protocol.ts';
 
-export type Pipeline = (input: StageInput, tables: CodeTables) => StageOutcome;
+export type Pipeline = (input: StageInput, tables: CodeTables) => StageResult;
 
 type Chunk = Extract<ToWorker, { kind: 'chunk' }>;
 
@@ -69,7 +69,7 @@ class ChunkRun {
   readonly #documents: ReadonlyMap<number, InterfaceDocument>;
   readonly #codes: Map<string, Map<string, CodeTarget | null>>;
   readonly #tables: ReadonlyMap<string, ChunkTable>;
-  readonly #outcomes: (StageOutcome | undefined)[];
+  readonly #outcomes: (StageResult | undefined)[];
 
   constructor(
     chunk: Chunk,
@@ -93,9 +93,9 @@ class ChunkRun {
       Atomics.store(progress, PROGRESS_ITEM, index + 1);
       Atomics.add(progress, PROGRESS_BEGUN, 1);
       const unknown: (readonly [string, string])[] = [];
-      const { messageId, interfaceId, sequenceNo, start, length } = item;
+      const { messageId, interfaceId, sequenceNo, stages, start, length } = item;
       const raw = this.#chunk.bytes.subarray(start, start + length);
-      const outcome = pipeline({ messageId, interfaceId, sequenceNo, raw, document }, this.#lookup(unknown));
+      const outcome = pipeline({ messageId, interfaceId, sequenceNo, raw, document, stages }, this.#lookup(unknown));
       if (unknown.length === 0) this.#outcomes[index] = outcome;
       for (const [table, code] of unknown) {
         const own = wanted.get(table) ?? new Set();
@@ -127,7 +127,8 @@ class ChunkRun {
     let at = 0;
     const outcomes = this.#outcomes.map((outcome): WorkerOutcome => {
       if (outcome === undefined) throw new Error('a message of the chunk has no outcome');
-      if (outcome.kind !== 'PROCESSED' || outcome.processed === null) return { outcome, processed: null };
+      if ((outcome.kind !== 'PROCESSED' && outcome.kind !== 'HANDED_ON') || outcome.processed === null)
+        return { outcome, processed: null };
       const start = at;
       const length = outcome.processed.byteLength;
       parts.push(outcome.processed);

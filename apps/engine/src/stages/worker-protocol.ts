@@ -2,8 +2,9 @@
  * What the thread that owns the stages and its workers say to each other. Payloads travel as one transferred buffer a
  * chunk: cloning a view would copy the whole buffer behind it.
  */
+import type { PipelineStage } from '@inorder/core';
 import type { InterfaceDocument } from '@inorder/shared';
-import type { StageOutcome } from './pipeline.ts';
+import type { StageResult } from './pipeline.ts';
 
 export interface ChunkItem {
   readonly messageId: string;
@@ -11,6 +12,8 @@ export interface ChunkItem {
   readonly sequenceNo: number;
   /** Key of the document, sent with this chunk or an earlier one. */
   readonly document: number;
+  /** To run over it. */
+  readonly stages: readonly PipelineStage[];
   readonly start: number;
   readonly length: number;
 }
@@ -56,8 +59,8 @@ export type FromWorker =
     };
 
 export interface WorkerOutcome {
-  /** PROCESSED with `processed: null`; the bytes are at `processed` below, if any. */
-  readonly outcome: StageOutcome;
+  /** PROCESSED and HANDED_ON with `processed: null`; the bytes are at `processed` below, if any. */
+  readonly outcome: StageResult;
   readonly processed: { readonly start: number; readonly length: number } | null;
 }
 

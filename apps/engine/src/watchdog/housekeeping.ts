@@ -3,8 +3,8 @@ import type { Clock, InterfaceId } from '@inorder/core';
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import {
-  dropDeadClaims,
   dropOldIngestKeys,
+  dropStuckClaims,
   ensurePartitions,
   readBrokenLanes,
 } from '../adapters/postgres/watchdog-queries.ts';
@@ -67,7 +67,7 @@ export class Housekeeping {
     const { strays } = await ensurePartitions(database, DAYS_AHEAD);
     if (strays > 0)
       incidents.open('PAYLOAD_DEFAULT_PARTITION', 'ENGINE', 'message_payload', 'payloads are in the default partition');
-    await dropDeadClaims(database, settings.stageStuckMs, settings.leaseMs);
+    await dropStuckClaims(database, settings.stageStuckMs * 10);
     while (
       !this.stopped &&
       (await dropOldIngestKeys(database, settings.dedupeDays, KEYS_PER_BATCH)) === KEYS_PER_BATCH

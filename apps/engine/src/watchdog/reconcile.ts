@@ -14,7 +14,6 @@ import {
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import { readOpenLanes, readOpenNumbers } from '../adapters/postgres/lane-queries.ts';
-import { readLiveClaims } from '../adapters/postgres/watchdog-queries.ts';
 import type { Lane } from '../delivery/lane.ts';
 import type { Lanes } from '../delivery/lanes.ts';
 import type { DeliverySettings } from '../delivery/settings.ts';
@@ -26,7 +25,7 @@ export interface ReconcileOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: DeliverySettings;
-  /** Takes these messages through the stages (again). */
+  /** Offers these messages to the stages, unless somebody has them. */
   readonly restage: (ids: readonly MessageId[]) => void;
 }
 
@@ -124,7 +123,7 @@ export class Reconcile {
     if (lanes.length === 0) return;
     this.lookUps += lanes.length;
     this.batchChecks += 1;
-    const { database, clock, settings } = this.options;
+    const { database, clock } = this.options;
     const byId = new Map(lanes.map((lane) => [lane.state.interfaceId, lane]));
     const withKeys = lanes.some((lane) => lane.state.policy.onFailure === 'passWithOrder');
     const numbers = await readOpenNumbers(
@@ -134,9 +133,6 @@ export class Reconcile {
       withKeys,
     );
     const orphans: MessageId[] = [];
-    const claims = numbers.some((n) => n.outcome === undefined)
-      ? await readLiveClaims(database, settings.stageStuckMs, settings.leaseMs)
-      : new Set<string>();
     for (const [id, found] of Map.groupBy(numbers, (n) => n.interfaceId)) {
       const lane = byId.get(id);
       if (lane === undefined) continue;
@@ -155,13 +151,9 @@ export class Reconcile {
         ...(full ? { moreFrom: sequenceNo(last.sequenceNo + 1) } : {}),
         nowAt: clock.wallMs(),
       });
-      for (const n of found)
-        if (n.outcome === undefined && inStages(n.status) && !claims.has(n.messageId)) orphans.push(n.messageId);
+      for (const n of found) if (n.outcome === undefined && inStages(n.status)) orphans.push(n.messageId);
     }
-    if (orphans.length > 0) {
-      this.options.logger.info({ messages: orphans.length }, 'messages without a stage taken in again');
-      this.options.restage(orphans);
-    }
+    if (orphans.length > 0) this.options.restage(orphans);
   }
 }
 

@@ -140,9 +140,14 @@ WITH own AS MATERIALIZED (
     FROM unnest($5::uuid[], $13::payload_format[], $14::text[], $15::text[], $17::integer[], $18::integer[])
          AS p(message_id, format, jms_message_id, properties, start, length)
     JOIN numbered n ON n.message_id = p.message_id
+), chunked AS (
+  SELECT n.*, ($19::uuid[])[((row_number() OVER (ORDER BY n.ord) - 1) / $20::integer + 1)::integer] AS claim_id FROM numbered n
 ), claim AS (
-  INSERT INTO stage_claim (claim_id, instance, message_ids)
-  SELECT $19::uuid, $3, array_agg(message_id ORDER BY ord) FROM numbered WHERE $19::uuid IS NOT NULL HAVING count(*) > 0
+  INSERT INTO stage_claim (claim_id, instance, message_ids, interface_ids, sequence_nos, revisions, received_ats)
+  SELECT claim_id, CASE WHEN $21 THEN $3 END, array_agg(message_id ORDER BY ord), array_agg(interface_id ORDER BY ord),
+         array_agg(sequence_no ORDER BY ord), array_agg(revision ORDER BY ord), array_agg(now()::timestamptz(3) ORDER BY ord)
+    FROM chunked
+   GROUP BY claim_id
 ), reused AS (
   INSERT INTO incident (incident_id, kind, scope, scope_name, detail, open_key, occurrences)
   SELECT (array_agg(n.message_id ORDER BY n.ord))[1], 'INGEST_MESSAGE_ID_REUSED', 'INTERFACE', i.code,
@@ -171,13 +176,22 @@ interface StoreBatchRow {
   readonly received_at: number;
 }
 
+/** How the numbered messages of a batch go out to the stages: one `stage_claim` row per chunk, in the order of the batch. */
+export interface Chunking {
+  /** UUIDv7; enough for every row to be numbered. */
+  readonly claimIds: readonly string[];
+  /** Messages in a chunk. */
+  readonly size: number;
+  /** For this instance's own stages; else offered to whoever hosts the first stage. */
+  readonly kept: boolean;
+}
+
 /** @returns one result per row, in the order given. Everything is stored or, when it throws, nothing. */
 export async function storeBatch(
   queries: Queries,
   rows: readonly IngestRow[],
   instance: InstanceId,
-  /** null: this instance hosts no stages, so nobody has the messages yet. */
-  claimId: string | null,
+  chunking: Chunking,
 ): Promise<IngestResult[]> {
   const leases = new Map(rows.map((row) => [`${row.sourceId} ${row.sourceEpoch}`, row]));
   const hashes = Buffer.concat(rows.flatMap((row) => [row.idHash, row.bodyHash]));
@@ -201,7 +215,9 @@ export async function storeBatch(
     bodies.bytes,
     bodies.starts,
     bodies.lengths,
-    claimId,
+    chunking.claimIds,
+    chunking.size,
+    chunking.kept,
   ]);
   return result.map((row) => {
     if (!row.owned) return { kind: 'notOwner' };

@@ -1,45 +1,14 @@
 /** What the watchdog asks; counted apart from the hot path. */
 import type { Queries, Statement } from './database.ts';
 
-/** stage_claim is small: one row a chunk under way. A claim lives while its instance's heart beats and it is not stuck. */
-const LIVE_CLAIMS: Statement = {
-  name: 'live_claims',
-  text: `
-SELECT unnest(c.message_ids) AS message_id
-  FROM stage_claim c JOIN engine_instance e USING (instance)
- WHERE c.claimed_at > now() - $1 * interval '1 millisecond'
-   AND e.stopped_at IS NULL AND e.heartbeat_at > now() - $2 * interval '1 millisecond'`,
+const DROP_STUCK_CLAIMS: Statement = {
+  name: 'drop_stuck_claims',
+  text: "DELETE FROM stage_claim WHERE instance IS NOT NULL AND claimed_at < now() - $1 * interval '1 millisecond'",
 };
 
-export async function readLiveClaims(queries: Queries, stageStuckMs: number, leaseMs: number): Promise<Set<string>> {
-  const rows = await queries.query<{ message_id: string }>(LIVE_CLAIMS, [stageStuckMs, leaseMs]);
-  return new Set(rows.map((r) => r.message_id));
-}
-
-const DROP_DEAD_CLAIMS: Statement = {
-  name: 'drop_dead_claims',
-  text: `
-DELETE FROM stage_claim c
- WHERE c.claimed_at < now() - $1 * interval '1 millisecond'
-    OR NOT EXISTS (SELECT 1 FROM engine_instance e WHERE e.instance = c.instance AND e.stopped_at IS NULL AND e.heartbeat_at > now() - $2 * interval '1 millisecond')`,
-};
-
-/** Claims of instances that are gone, and those that outlived every limit. */
-export async function dropDeadClaims(queries: Queries, stageStuckMs: number, leaseMs: number): Promise<void> {
-  await queries.query(DROP_DEAD_CLAIMS, [stageStuckMs * 10, leaseMs]);
-}
-
-const DROP_OWN_CLAIMS: Statement = {
-  name: 'drop_own_claims',
-  text: 'DELETE FROM stage_claim WHERE instance = $1',
-};
-
-/**
- * At start, under the instance lock: the process that made these is dead, but its name beats again and would keep them
- * alive for `stageStuckMs`, and with them the heads of their lanes.
- */
-export async function dropOwnClaims(queries: Queries, instance: string): Promise<void> {
-  await queries.query(DROP_OWN_CLAIMS, [instance]);
+/** Chunks that outlived every limit: their messages are offered anew when their lanes miss them. */
+export async function dropStuckClaims(queries: Queries, olderThanMs: number): Promise<void> {
+  await queries.query(DROP_STUCK_CLAIMS, [olderThanMs]);
 }
 
 const ENSURE_PARTITIONS: Statement = {

@@ -1,7 +1,7 @@
 /** Last stage: the first rule whose conditions all hold names the destination, or wants nothing of the message. */
 import { fault } from '@inorder/core';
 import type { Condition } from '@inorder/shared';
-import { failed, type OrderDocument, type StageContext, type StageStep } from './step.ts';
+import { changedBytes, failed, type OrderDocument, type StageContext, type StageStep } from './step.ts';
 
 /**
  * A path that leaves open which segment or repetition is meant holds when any of them does; `not` turns the whole
@@ -20,17 +20,12 @@ function test(condition: Condition, values: readonly string[]): boolean {
   return values.some((value) => condition.in?.includes(value) === true);
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
-}
-
 function processed(context: StageContext, order: OrderDocument, destination: string): StageContext {
   const { keys, input } = context;
-  const bytes = order.doc.toBytes();
   const outcome = {
     kind: 'PROCESSED',
     destination,
-    processed: same(bytes, input.raw) ? null : bytes,
+    processed: changedBytes(order, input),
     // A single ServiceRequest has no id of its own as a message; its logical id stays the same over updates, and a
     // destination that knows the key would drop the update. So ours is used.
     controlId: context.controlId ?? input.messageId,

@@ -1,5 +1,5 @@
 /** What the stage steps share: the message they work on, and the outcomes they may give it. */
-import type { Fault, StageName } from '@inorder/core';
+import type { Fault, PipelineStage, StageName } from '@inorder/core';
 import type { FhirDocument, Hl7Document, OrderKey } from '@inorder/hl7';
 import type { InterfaceDocument } from '@inorder/shared';
 
@@ -7,8 +7,11 @@ export interface StageInput {
   readonly messageId: string;
   readonly interfaceId: string;
   readonly sequenceNo: number;
+  /** What the first of `stages` starts from. */
   readonly raw: Uint8Array;
   readonly document: InterfaceDocument;
+  /** The stages to run here, in their order. */
+  readonly stages: readonly PipelineStage[];
 }
 
 export interface CodeTarget {
@@ -51,6 +54,16 @@ export type StageOutcome =
       readonly keys: readonly OrderKey[];
     };
 
+/** What a run of some stages gives: an outcome, or the message as the next stage, which runs elsewhere, needs it. */
+export type StageResult =
+  | StageOutcome
+  | {
+      readonly kind: 'HANDED_ON';
+      readonly next: PipelineStage;
+      /** null: the bytes that the run started from. */
+      readonly processed: Uint8Array | null;
+    };
+
 export type OrderDocument =
   | { readonly format: 'HL7V2'; readonly doc: Hl7Document }
   | { readonly format: 'FHIR_JSON'; readonly doc: FhirDocument };
@@ -67,7 +80,7 @@ export interface StageContext {
 }
 
 export interface StageStep {
-  readonly name: StageName;
+  readonly name: PipelineStage;
   run(context: StageContext): StageContext;
 }
 
@@ -75,4 +88,10 @@ export interface StageStep {
 export function failed(context: StageContext, stage: StageName, fault: Fault, faults = [fault]): StageContext {
   const { controlId, keys } = context;
   return { ...context, outcome: { kind: 'FAILED', stage, fault, faults, controlId, keys } };
+}
+
+/** The order as bytes; null where they are those it came in. */
+export function changedBytes(order: OrderDocument, input: StageInput): Uint8Array | null {
+  const bytes = order.doc.toBytes();
+  return bytes.length === input.raw.length && Buffer.compare(bytes, input.raw) === 0 ? null : bytes;
 }

@@ -1,0 +1,117 @@
+/**
+ * How instances see each other: each says that it lives every `instanceHeartbeatMs`, whatever its roles, and in the same
+ * breath reads who else does and who owns which shard. An instance counts as dead when its heartbeats have stood still
+ * for `leaseMs` on our own monotonic clock; no clocks are compared.
+ *
+ * **Invariant:** whatever else an instance is busy with, its heart beats: nothing is awaited between two beats.
+ */
+import type { Clock, Shard } from '@inorder/core';
+import type { Logger } from 'pino';
+import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
+import { beat, type InstanceCard, type Observation, observe, sayStopped } from '../adapters/postgres/lease-queries.ts';
+
+export interface PresenceOptions {
+  readonly queries: Queries;
+  readonly card: InstanceCard;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'warn'>;
+  readonly instanceHeartbeatMs: number;
+  /** Silence after which an instance counts as dead. */
+  readonly leaseMs: number;
+}
+
+export class Presence {
+  private readonly options: PresenceOptions;
+  private readonly seen = new Map<string, { readonly heartbeats: number; readonly sinceMs: number }>();
+  private readonly listeners = new Set<(observation: Observation) => void>();
+  private cancel = (): void => undefined;
+  private beating: Promise<void> | null = null;
+  private stopped = false;
+  private last: Observation = { instances: [], leases: [] };
+
+  constructor(options: PresenceOptions) {
+    this.options = options;
+  }
+
+  get instance(): string {
+    return this.options.card.instance;
+  }
+
+  /** What was seen last: everybody who has not said goodbye, and all shards. */
+  get observation(): Observation {
+    return this.last;
+  }
+
+  /** Says that this process has just begun, and looks around for the first time. @throws where Postgres is away. */
+  async start(): Promise<void> {
+    await this.look(true);
+    this.schedule();
+  }
+
+  /** Called after each look around; what it starts is not waited for. */
+  onObserved(listener: (observation: Observation) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Names of the living instances that have this role; this one among them, if it has it. */
+  alive(role: string): readonly string[] {
+    const nowMs = this.options.clock.monotonicMs();
+    const { card, leaseMs } = this.options;
+    const names = this.last.instances
+      .filter(
+        (i) =>
+          i.instance !== card.instance &&
+          i.roles.includes(role) &&
+          nowMs - (this.seen.get(i.instance)?.sinceMs ?? 0) < leaseMs,
+      )
+      .map((i) => i.instance);
+    return card.roles.includes(role) ? [...names, card.instance] : names;
+  }
+
+  /** Which instance owns a shard, as last seen. */
+  ownerOf(of: Shard): string | null {
+    return this.last.leases[of]?.owner ?? null;
+  }
+
+  /** Resolves when the beat under way is done. */
+  async settled(): Promise<void> {
+    await this.beating;
+  }
+
+  /** The last thing an instance does: whoever sees it need not wait for its silence. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.cancel();
+    await this.beating;
+    await sayStopped(this.options.queries, this.options.card.instance);
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.cancel = this.options.clock.schedule(this.options.instanceHeartbeatMs, () => {
+      this.beating = this.look(false)
+        .catch((error: unknown) =>
+          this.options.logger.warn({ code: errorCodeOf(error) }, 'the heartbeat waits for postgres'),
+        )
+        .finally(() => {
+          this.beating = null;
+          this.schedule();
+        });
+    });
+  }
+
+  private async look(first: boolean): Promise<void> {
+    const { queries, card, clock } = this.options;
+    await beat(queries, card, first);
+    this.last = await observe(queries);
+    const nowMs = clock.monotonicMs();
+    for (const { instance, heartbeats, silentMs } of this.last.instances) {
+      const seen = this.seen.get(instance);
+      // One that was dead before we came gets no share: it only decides who is wanted where, never who may take.
+      if (seen?.heartbeats !== heartbeats)
+        this.seen.set(instance, { heartbeats, sinceMs: seen === undefined ? nowMs - silentMs : nowMs });
+    }
+    for (const listener of this.listeners) listener(this.last);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Takes chunks that are offered for the stages of this instance: those the queue tells of, and, each `pollMs`, those that
+ * nobody was told of or whose instance died (G11). Several at a time: while one statement is under way the next ones
+ * gather. Chunks are taken only as far ahead as there is room, so that other instances get their share.
+ */
+import type { Clock, InstanceId, PipelineStage } from '@inorder/core';
+import type { Logger } from 'pino';
+import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
+import { type ClaimTaker, readOpenClaims, takeClaims } from '../adapters/postgres/stage-queries.ts';
+import type { StagedMessage } from './intake.ts';
+import type { StageQueue } from './stage-queue.ts';
+
+export interface ChunkIntakeOptions {
+  readonly queries: Queries;
+  readonly queue: StageQueue;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly instance: InstanceId;
+  readonly hosts: readonly PipelineStage[];
+  readonly leaseMs: number;
+  readonly pollMs: number;
+  /** Payload bytes read in one statement. */
+  readonly bytesMax: number;
+  readonly room: () => boolean;
+  /** Resolves once there is room; also when the stages stop. */
+  readonly whenRoom: () => Promise<void>;
+  /** Claims in our hands. */
+  readonly known: () => readonly string[];
+  readonly refresh: () => Promise<void>;
+  readonly received: (messages: readonly StagedMessage[], claimId: string) => void;
+}
+
+/** Chunks taken in one statement. */
+const TAKE_MAX = 8;
+/** Between two looks while the last one found something: nobody tells us, so we look more often. */
+const POLL_AGAIN_MS = 50;
+
+export class ChunkIntake {
+  private readonly options: ChunkIntakeOptions;
+  private readonly wanted = new Map<string, PromiseWithResolvers<void>>();
+  private taking: Promise<void> | null = null;
+  private looking: Promise<void> | null = null;
+  private cancel = (): void => undefined;
+  private stopped = false;
+  /** Chunks taken since the start. */
+  taken = 0;
+  /** Those of them that no hint had told of. */
+  found = 0;
+
+  constructor(options: ChunkIntakeOptions) {
+    this.options = options;
+  }
+
+  start(): void {
+    const { hosts, queue } = this.options;
+    if (hosts.length === 0) return;
+    for (const stage of hosts) queue.serve(stage, (claimId) => this.take(claimId));
+    this.look();
+  }
+
+  /** Ends when what is being taken is taken. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.cancel();
+    await Promise.all([this.taking, this.looking]);
+    for (const { resolve } of this.wanted.values()) resolve();
+  }
+
+  /** Resolves when the chunk is here or elsewhere; rejects where Postgres is away, and then it is found later. */
+  private take(claimId: string): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    const known = this.wanted.get(claimId);
+    if (known !== undefined) return known.promise;
+    const wanted = Promise.withResolvers<void>();
+    this.wanted.set(claimId, wanted);
+    this.taking ??= this.takeAll().finally(() => {
+      this.taking = null;
+    });
+    return wanted.promise;
+  }
+
+  private async takeAll(): Promise<void> {
+    // One turn of the event loop: what was told in one read is taken in one statement.
+    await new Promise(setImmediate);
+    while (this.wanted.size > 0 && !this.stopped) {
+      await this.options.whenRoom();
+      const batch = [...this.wanted].slice(0, TAKE_MAX);
+      try {
+        await this.takeNow(batch.map(([claimId]) => claimId));
+        for (const [, { resolve }] of batch) resolve();
+      } catch (error) {
+        for (const [, { reject }] of batch) reject(error);
+      }
+      for (const [claimId] of batch) this.wanted.delete(claimId);
+    }
+  }
+
+  private async takeNow(claimIds: readonly string[]): Promise<number> {
+    const chunks = await takeClaims(this.options.queries, claimIds, this.taker(), this.options.bytesMax);
+    // A repaired table or route must be seen by the very message it was repaired for.
+    if (chunks.some((chunk) => chunk.messages.some((message) => message.fresh))) await this.options.refresh();
+    for (const { claimId, messages } of chunks) this.options.received(messages, claimId);
+    this.taken += chunks.length;
+    return chunks.length;
+  }
+
+  private taker(): ClaimTaker {
+    const { instance, hosts, leaseMs, known } = this.options;
+    return { instance, hosts, leaseMs, known: known() };
+  }
+
+  /** What Postgres has and no hint told of. */
+  private look(): void {
+    this.looking = this.takeOpen()
+      .catch((error: unknown): number => {
+        this.options.logger.warn({ code: errorCodeOf(error) }, 'open chunks are not looked for: postgres is away');
+        return 0;
+      })
+      .then((found) => {
+        this.looking = null;
+        this.found += found;
+        const ms = found > 0 ? Math.min(POLL_AGAIN_MS, this.options.pollMs) : this.options.pollMs;
+        if (!this.stopped) this.cancel = this.options.clock.schedule(ms, () => this.look());
+      });
+  }
+
+  private async takeOpen(): Promise<number> {
+    let found = 0;
+    while (this.options.room() && !this.stopped) {
+      const open = await readOpenClaims(this.options.queries, this.taker(), [...this.wanted.keys()], TAKE_MAX);
+      const taken = open.length === 0 ? 0 : await this.takeNow(open);
+      found += taken;
+      if (taken < TAKE_MAX) break;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,248 @@
+import { type InstanceId, instanceId, PIPELINE_STAGES, type PipelineStage } from '@inorder/core';
+import { messageKeyHasher } from '@inorder/db';
+import { eventually } from '@inorder/testkit/eventually';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  inbound,
+  OFFERED_TO_NOBODY,
+  RecordingLanes,
+  realClock,
+  type SiteFixture,
+  silent,
+  siteFixture,
+} from '../../test/site-fixture.ts';
+import { MemoryStageExchange } from '../adapters/memory/stage-queue.ts';
+import { createIngest } from '../ingest/ingest.ts';
+import type { StageIntake } from './intake.ts';
+import type { StageQueue } from './stage-queue.ts';
+import { createStages, type Stages, type StagesDependencies } from './stages.ts';
+
+const hashKey = messageKeyHasher(new Uint8Array(32).fill(7));
+const DOCUMENT = { enrich: [{ codeTable: 'tests', field: 'OBR-4' }], route: [{ name: 'all', to: 'lis' }] };
+const SILENT_QUEUE: StageQueue = {
+  offer: () => undefined,
+  serve: () => undefined,
+  lost: 0,
+  close: async () => undefined,
+};
+
+function order(control: string, code = 'GLU'): string {
+  return [
+    `MSH|^~\\&|ORDERS|NORTH|LAB|CENTRAL|20260102030405||OML^O21^OML_O21|${control}|P|2.5.1`,
+    'PID|1||MRN0001^^^NORTH^MR||Example^Alpha',
+    'ORC|NW|PLC0001^ORDERS',
+    `OBR|1|PLC0001^ORDERS||${code}^Glucose^L`,
+    '',
+  ].join('\r');
+}
+
+interface Row {
+  readonly status: string;
+  readonly processed: string | null;
+  readonly enriched: string | null;
+  readonly control_id: string | null;
+  readonly error_code: string | null;
+  readonly stage: string | null;
+}
+
+let fixture: SiteFixture;
+const running: Stages[] = [];
+
+beforeEach(async () => {
+  fixture = await siteFixture({ interfaces: 1, document: DOCUMENT });
+  const { pool } = fixture.test;
+  await pool.query(
+    "INSERT INTO code_table VALUES ('0190c0de-0000-7000-8000-00000000000a', 'tests', 'LN', 1, now(), 'test')",
+  );
+  await pool.query(
+    "INSERT INTO code_table_entry VALUES ('0190c0de-0000-7000-8000-00000000000a', 1, 'GLU', '2345-7', 'Glucose')",
+  );
+  await fixture.site.refresh();
+});
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.stop();
+  await fixture[Symbol.asyncDispose]();
+});
+
+async function beats(instance: string, ago = '0 s'): Promise<void> {
+  await fixture.test.pool.query(
+    `INSERT INTO engine_instance (instance, roles, version, started_at, heartbeat_at, heartbeats)
+     VALUES ($1, '{}', 'test', now(), now() - $2::interval, 1)
+     ON CONFLICT (instance) DO UPDATE SET heartbeat_at = excluded.heartbeat_at`,
+    [instance, ago],
+  );
+}
+
+async function host(
+  name: string,
+  hosts: readonly PipelineStage[],
+  lanes: RecordingLanes,
+  more: Partial<StagesDependencies> = {},
+): Promise<Stages> {
+  await beats(name);
+  const stages = createStages({
+    database: fixture.database,
+    site: fixture.site,
+    lanes,
+    clock: realClock,
+    logger: silent,
+    instance: instanceId(name),
+    hosts,
+    queue: SILENT_QUEUE,
+    othersHelp: () => true,
+    leaseMs: 10_000,
+    reconcileIntervalMs: 20,
+    hashKey,
+    limits: { stageWorkers: 1 },
+    ...more,
+  });
+  running.push(stages);
+  stages.start();
+  return stages;
+}
+
+function ingestInto(stages: StageIntake, instance: InstanceId = fixture.instance): ReturnType<typeof createIngest> {
+  return createIngest({ ...fixture, instance, lanes: new RecordingLanes(), stages, clock: realClock, logger: silent });
+}
+
+async function take(stages: StageIntake, bodies: readonly string[]): Promise<void> {
+  const ingest = ingestInto(stages);
+  await Promise.all(bodies.map((body) => ingest.handle(inbound(fixture.shared, 'LAB-0001', body))));
+}
+
+async function rows(): Promise<Row[]> {
+  const { rows: found } = await fixture.test.pool.query<Row>(
+    `SELECT t.status, convert_from(p.processed, 'UTF8') AS processed, convert_from(p.enriched, 'UTF8') AS enriched, p.control_id,
+            d.error_code, d.stage
+       FROM message_tracking t JOIN message_payload p USING (message_id) LEFT JOIN dead_letter d USING (message_id)
+      ORDER BY t.sequence_no`,
+  );
+  return found;
+}
+
+async function claims(): Promise<{ stage: string; instance: string | null; n: number }[]> {
+  const { rows: found } = await fixture.test.pool.query<{ stage: string; instance: string | null; n: number }>(
+    'SELECT stage, instance, cardinality(message_ids) AS n FROM stage_claim ORDER BY stage, claim_id',
+  );
+  return found;
+}
+
+async function offeredFor(stage: PipelineStage): Promise<boolean> {
+  const found = await claims();
+  return (
+    found.length === 1 && found.every((claim) => claim.stage === stage && claim.instance === null && claim.n === 1)
+  );
+}
+
+describe('one stage an instance', () => {
+  test('a message goes through all of them and ends as if it had gone through one', async () => {
+    const lanes = new RecordingLanes();
+    const exchange = new MemoryStageExchange();
+    await Promise.all(PIPELINE_STAGES.map((stage) => host(`${stage}-1`, [stage], lanes, { queue: exchange.open() })));
+    const bodies = Array.from({ length: 40 }, (_, i) =>
+      i === 7 ? 'not HL7' : order(`C${i}`, i === 9 ? 'XYZ' : 'GLU'),
+    );
+    const intake = await host('ingest-1', [], lanes, { queue: exchange.open() });
+    await take(intake, bodies);
+    await lanes.ended(40);
+    const split = await rows();
+    expect(split.filter((row) => row.status === 'PROCESSED')).toHaveLength(38);
+    expect(split[7]).toMatchObject({ status: 'FAILED', stage: 'VALIDATE' });
+    expect(split[9]).toMatchObject({ status: 'FAILED', stage: 'ENRICH', error_code: 'ENRICH_CODE_UNKNOWN' });
+    expect(split[0]).toMatchObject({ enriched: null, control_id: 'C0' });
+    expect(split[0]?.processed).toContain('OBR|1|PLC0001^ORDERS||2345-7^Glucose^LN^GLU^Glucose^L');
+    expect(await claims()).toEqual([]);
+    // The same orders where one instance hosts every stage.
+    const whole = await host('whole-1', PIPELINE_STAGES, lanes);
+    await take(
+      whole,
+      bodies.map((body) => `${body}\r`.replace(/\r\r$/, '\r')),
+    );
+    await lanes.ended(80);
+    const again = (await rows()).slice(40);
+    expect(again).toEqual(split);
+  });
+
+  test('between two stages the message waits VALIDATED, then ENRICHED, in a chunk that nobody has', async () => {
+    const lanes = new RecordingLanes();
+    const validate = await host('validate-1', ['VALIDATE'], lanes);
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    await eventually('a chunk for ENRICH', () => offeredFor('ENRICH'));
+    expect(await rows()).toMatchObject([{ status: 'VALIDATED', enriched: null }]);
+    expect(validate.counters()).toMatchObject({ handedOn: 1, waiting: 0, chunksFound: 1 });
+    await host('enrich-1', ['ENRICH'], lanes);
+    await eventually('a chunk for ROUTE', () => offeredFor('ROUTE'));
+    expect((await rows())[0]?.enriched).toContain('2345-7^Glucose^LN');
+    expect(lanes.ends).toHaveLength(0);
+    await host('route-1', ['ROUTE'], lanes);
+    await lanes.ended(1);
+    expect(await rows()).toMatchObject([{ status: 'PROCESSED', enriched: null, control_id: 'C1' }]);
+  });
+});
+
+describe('G11: what no hint tells is found in Postgres', () => {
+  test('a chunk of an instance that died is taken by another, one of a living instance is not', async () => {
+    await beats('dead-1', '1 minute');
+    await beats('alive-1');
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    await take(OFFERED_TO_NOBODY, [order('C2')]);
+    const { pool } = fixture.test;
+    await pool.query(
+      `UPDATE stage_claim SET instance = CASE WHEN message_ids[1] = (SELECT message_id FROM message_tracking WHERE sequence_no = 1)
+                                              THEN 'dead-1' ELSE 'alive-1' END`,
+    );
+    const lanes = new RecordingLanes();
+    await host('other-1', PIPELINE_STAGES, lanes);
+    await lanes.ended(1);
+    expect((await rows()).map((row) => row.status)).toEqual(['PROCESSED', 'RECEIVED']);
+    await pool.query("UPDATE engine_instance SET stopped_at = now() WHERE instance = 'alive-1'");
+    await lanes.ended(2);
+  });
+
+  test('two instances look for the same chunks: each is run once', async () => {
+    const lanes = new RecordingLanes();
+    for (let i = 0; i < 20; i++) await take(OFFERED_TO_NOBODY, [order(`C${i}`)]);
+    const both = await Promise.all(['a-1', 'b-1'].map((name) => host(name, PIPELINE_STAGES, lanes)));
+    await lanes.ended(20);
+    const counters = both.map((each) => each.counters());
+    expect(counters.reduce((sum, each) => sum + each.processed, 0)).toBe(20);
+    expect(counters.reduce((sum, each) => sum + each.chunksTaken, 0)).toBe(20);
+  });
+
+  test('a chunk goes no further than there is room for, so that others get their share', async () => {
+    const lanes = new RecordingLanes();
+    await take(
+      OFFERED_TO_NOBODY,
+      Array.from({ length: 64 }, (_, i) => order(`C${i}`)),
+    );
+    expect((await claims()).map((claim) => claim.n)).toEqual(Array.from({ length: 8 }, () => 8));
+    const stuck = new URL('../../test/poison-worker.ts', import.meta.url);
+    await fixture.test.pool.query("UPDATE message_payload SET raw = 'loop'");
+    await host('slow-1', PIPELINE_STAGES, lanes, {
+      workerEntry: stuck,
+      limits: { stageWorkers: 1, stageAheadMax: 1, stageTimeLimitMs: 60_000 },
+    });
+    await eventually('a chunk taken', async () => (await claims()).some((claim) => claim.instance === 'slow-1'));
+    // A look takes what is there in one statement; the next has to wait for room.
+    expect((await claims()).filter((claim) => claim.instance === null).length).toBeLessThan(8);
+  });
+});
+
+test('G8, G14: a message that was run on two instances at once has one outcome and is told once', async () => {
+  await beats('first-1');
+  const lanes = new RecordingLanes();
+  await take(OFFERED_TO_NOBODY, [order('C1')]);
+  const { pool } = fixture.test;
+  const { rows: saved } = await pool.query<{ claim_id: string }>('SELECT claim_id FROM stage_claim');
+  await host('second-1', PIPELINE_STAGES, lanes);
+  await lanes.ended(1);
+  // The first one thought to be dead was only slow: its chunk is run again.
+  await pool.query(
+    `INSERT INTO stage_claim (claim_id, message_ids, interface_ids, sequence_nos, revisions, received_ats)
+     SELECT $1, ARRAY[message_id], ARRAY[interface_id], ARRAY[sequence_no], ARRAY[revision], ARRAY[received_at] FROM message_tracking`,
+    [saved[0]?.claim_id],
+  );
+  await eventually('no chunk left', async () => (await claims()).length === 0);
+  expect(lanes.ends).toHaveLength(1);
+  expect(await rows()).toMatchObject([{ status: 'PROCESSED', control_id: 'C1' }]);
+});
