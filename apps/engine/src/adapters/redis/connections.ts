@@ -1,5 +1,5 @@
 /**
- * Connections to Redis, of two kinds. Both come back by themselves and neither ever fails the process: Redis is a hint
+ * Connections to Redis, of three kinds. All come back by themselves and none ever fails the process: Redis is a hint
  * (G11).
  */
 import { Redis, type RedisOptions } from 'ioredis';
@@ -23,6 +23,11 @@ export function connectForHints(url: string): Redis {
 
 /** For workers, which wait for jobs on it and go on waiting when Redis is back; BullMQ asks for no limit of retries. */
 export function connectForWorkers(url: string): Redis {
+  return heard(new Redis(url, { ...SETTINGS, maxRetriesPerRequest: null }));
+}
+
+/** For channels: what is subscribed once is subscribed again whenever Redis comes back. */
+export function connectForSubscriptions(url: string): Redis {
   return heard(new Redis(url, { ...SETTINGS, maxRetriesPerRequest: null }));
 }
 
