@@ -22,6 +22,9 @@ test.each([
   [['up', '--rate', 'fast'], /a number from 0 to 10000/],
   [['up', '--interfaces', '1.5'], /a whole number/],
   [['up', '--interfaces', '0'], /a number from 1/],
+  [['up', '--layout', 'split'], /needs --distributed/],
+  [['up', '--layout', 'sideways'], /together, split/],
+  [['restart'], /--rolling for all/],
   [['test', 'nonsense'], /Tiers are unit/],
   [['trace', 'LAB-0042'], /LAB-0042:123/],
   [['trace', 'LAB-0042:1-2'], /one number/],
@@ -79,7 +82,7 @@ test('an address where nothing listens ends with 4', () => {
 
 test('status of nothing ends with 4 and is JSON all the same', () => {
   const { status, stdout } = inorder('status', '--json');
-  expect(JSON.parse(stdout)).toMatchObject({ processes: [], counters: { received: null } });
+  expect(JSON.parse(stdout)).toMatchObject({ processes: [], instances: [], counters: { received: null } });
   expect(status).toBe(4);
 });
 

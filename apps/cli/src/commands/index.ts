@@ -17,7 +17,13 @@ export interface CommandEntry {
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start everything and print the address', load: () => import('./up.ts') },
   { name: 'down', summary: 'stop what `up` started', load: () => import('./down.ts') },
-  { name: 'status', summary: 'what runs, where, and what it has counted', load: () => import('./status.ts') },
+  {
+    name: 'status',
+    summary: 'what runs, where, what it has counted, and what each instance holds',
+    load: () => import('./status.ts'),
+  },
+  { name: 'restart', summary: 'restart engine instances, one after the other', load: () => import('./restart.ts') },
+  { name: 'doctor', summary: 'what is wrong with this site, and what to do', load: () => import('./doctor.ts') },
   { name: 'lag', summary: 'what waits, and for what', load: () => import('./lag.ts') },
   { name: 'trace', summary: 'what happened to one message', load: () => import('./trace.ts') },
   { name: 'dlq', summary: 'dead letters: what failed and waits for somebody', load: () => import('./dlq.ts') },

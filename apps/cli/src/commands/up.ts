@@ -1,7 +1,9 @@
 import { type Command, Option } from 'commander';
+import { CommandFailure, EXIT } from '../exit.ts';
 import { anyNumber, wholeNumber } from '../number-option.ts';
 import { terminalProgress } from '../steps.ts';
 import { BACKGROUND_OPTION, backgroundProgress, detach } from '../up/detach.ts';
+import { LAYOUTS, type Layout } from '../up/layout.ts';
 import { up } from '../up/up.ts';
 
 interface Options {
@@ -10,7 +12,9 @@ interface Options {
   readonly demo: boolean;
   readonly rate: number;
   readonly interfaces: number;
-  readonly instances: number;
+  readonly distributed: boolean;
+  readonly instances?: number;
+  readonly layout: Layout;
   readonly inBackground: boolean;
 }
 
@@ -26,22 +30,48 @@ export function register(command: Command): void {
       wholeNumber({ least: 1, most: 50_000 }),
       300,
     )
-    .option('--instances <count>', 'engine processes', wholeNumber({ least: 1, most: 16 }), 1)
+    .option('--distributed', 'on real Redis and a real JMS broker, with several engine processes', false)
+    .option(
+      '--instances <count>',
+      'engine processes (default: 1, with --distributed 2)',
+      wholeNumber({ least: 1, most: 16 }),
+    )
+    .addOption(
+      new Option(
+        '--layout <layout>',
+        'with --distributed: each process does everything, or ingest, validate, enrich, route and deliver have processes of their own, --instances of each',
+      )
+        .choices([...LAYOUTS])
+        .default('together'),
+    )
     .addOption(new Option(BACKGROUND_OPTION).default(false).hideHelp())
     .addHelpText(
       'after',
       `
 Starts Postgres and Redis of its own unless DATABASE_URL or REDIS_URL name others. Ctrl-C, or inorder down, stops it.
 
+With --distributed Redis is required, and the demonstration's orders go through a JMS broker: that of AMQP_URL, or an
+Apache ActiveMQ Artemis that is fetched with Maven and started; where Java or Maven is missing, through our own listener.
+A process that dies is started again. inorder status shows the instances and what each holds.
+
 Examples:
-  inorder up                         a demonstration site with traffic
-  inorder up --detach                the same, in the background
-  inorder up --no-demo --instances 2 an empty site with two engines`,
+  inorder up                             a demonstration site with traffic
+  inorder up --detach                    the same, in the background
+  inorder up --no-demo --instances 2     an empty site with two engines
+  inorder up --distributed               Artemis, Redis and two engines that do everything
+  inorder up --distributed --layout split
+                                         ten engine processes, two for each role`,
     )
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
+async function run(given: Options): Promise<void> {
+  const options = { ...given, instances: given.instances ?? (given.distributed ? 2 : 1) };
+  if (options.layout === 'split' && !options.distributed)
+    throw new CommandFailure(
+      EXIT.wrongUse,
+      '--layout split needs --distributed: its processes tell each other over Redis what waits',
+    );
   if (options.inBackground) {
     const { progress, onReady } = backgroundProgress();
     return up(options, progress, onReady).catch((error: unknown) => {
@@ -55,10 +85,11 @@ async function run(options: Options): Promise<void> {
   await up(options, progress, () => progress.say('Ctrl-C stops it'));
 }
 
-function argumentsFor(options: Options): string[] {
+function argumentsFor(options: Options & { readonly instances: number }): string[] {
   return [
     ...(options.fresh ? ['--fresh'] : []),
     ...(options.demo ? [] : ['--no-demo']),
+    ...(options.distributed ? ['--distributed', '--layout', options.layout] : []),
     ...['--rate', `${options.rate}`, '--interfaces', `${options.interfaces}`, '--instances', `${options.instances}`],
   ];
 }

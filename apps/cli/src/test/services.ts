@@ -40,12 +40,17 @@ export const BROWSER: Service = {
  * @throws under CI=true when there is none.
  */
 export async function provide(service: Service, say: (line: string) => void): Promise<string | undefined> {
-  const found = locate(service) ?? (await install(service, say));
+  const found = await findOrInstall(service, say);
   if (found !== undefined) return found;
   const reason = `${service.name} is missing: set ${service.variable}, or install ${service.programs[0] ?? service.name}`;
   if (process.env['CI'] === 'true') throw new CommandFailure(EXIT.failed, `${reason} (CI=true allows no skip)`);
   say(`skipped: tests that need ${service.name}. ${reason}`);
   return undefined;
+}
+
+/** Where a service is, after installing it if that is possible here. */
+export async function findOrInstall(service: Service, say: (line: string) => void): Promise<string | undefined> {
+  return locate(service) ?? (await install(service, say));
 }
 
 function locate(service: Service): string | undefined {
@@ -61,7 +66,7 @@ function locate(service: Service): string | undefined {
 async function install(service: Service, say: (line: string) => void): Promise<string | undefined> {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || findProgram('apt-get') === undefined)
     return undefined;
-  say(`installing ${service.debianPackage} with apt-get, for the tests`);
+  say(`installing ${service.debianPackage} with apt-get`);
   const env = {
     DEBIAN_FRONTEND: 'noninteractive',
     // The package's own service is not wanted: at this run level none is started.

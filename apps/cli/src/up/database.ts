@@ -60,12 +60,16 @@ export async function prepareDatabase(url: string, say: (line: string) => void):
   }
 }
 
-export type SeedOutcome = 'new' | 'kept' | 'foreign';
+export type SeedOutcome = 'new' | 'kept';
 
-/**
- * Puts the demonstration site into the database, or brings the one that is there to today's ports.
- * A database of DATABASE_URL that holds interfaces which did not come from here is left alone ('foreign').
- */
+/** Whether a database of DATABASE_URL holds interfaces that did not come from here: then it is left alone. */
+export async function isForeign(state: StateFolder, database: Database): Promise<boolean> {
+  if (database.embedded !== null || existsSync(seedMark(state, database))) return false;
+  const rows = await query(database.url, 'SELECT 1 FROM interface LIMIT 1');
+  return rows.length > 0;
+}
+
+/** Puts the demonstration site into the database, or brings the one that is there to today's ports. */
 export async function seedDemonstration(
   state: StateFolder,
   database: Database,
@@ -76,13 +80,8 @@ export async function seedDemonstration(
     const stored = siteDocumentSchema.parse(await exportSite(pool));
     const empty = Object.keys(stored.interfaces).length === 0;
     if (database.embedded === null) {
-      const mark = path.join(
-        state.stamps,
-        `seeded-${createHash('sha256').update(database.url).digest('hex').slice(0, 16)}`,
-      );
-      if (!empty && !existsSync(mark)) return 'foreign';
       mkdirSync(state.stamps, { recursive: true });
-      writeFileSync(mark, '');
+      writeFileSync(seedMark(state, database), '');
     }
     const applied = await applySite(pool, missingFrom(stored, site), {
       actor: 'system',
@@ -93,6 +92,10 @@ export async function seedDemonstration(
     const problems = applied.problems.map((problem) => `  ${problem.path} ${problem.message}`);
     throw new CommandFailure(EXIT.failed, `the demonstration site does not apply:\n${problems.join('\n')}`);
   });
+}
+
+function seedMark(state: StateFolder, database: Database): string {
+  return path.join(state.stamps, `seeded-${createHash('sha256').update(database.url).digest('hex').slice(0, 16)}`);
 }
 
 /** First users and this machine's token; see users.ts. */
@@ -120,7 +123,8 @@ export async function query<Row extends pg.QueryResultRow>(url: string, sql: str
   }
 }
 
-async function withPool<T>(url: string, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+/** A pool for one piece of work. */
+export async function withPool<T>(url: string, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 3_000 });
   try {
     return await work(pool);

@@ -23,7 +23,7 @@ const trafficSchema = z.object({
 });
 
 test('the traffic fits the site: a source for every address, the format, and a laboratory for every destination', () => {
-  const traffic = trafficSchema.parse(demonstrationTraffic(site, plan));
+  const traffic = trafficSchema.parse(demonstrationTraffic(site, plan, null));
   const sources = Object.values(site.sources);
   expect(traffic.upstream.interfaces).toHaveLength(400);
   for (const { code, dialect, address } of traffic.upstream.interfaces) {

@@ -3,9 +3,17 @@
  * document (address, format, destinations), so the two cannot disagree and nothing is rejected.
  */
 import { demoSite } from '@inorder/db';
-import { type CodeTableDocument, codeTableDocumentSchema, type SiteDocument } from '@inorder/shared';
+import {
+  type CodeTableDocument,
+  type ConnectionDocument,
+  codeTableDocumentSchema,
+  type SiteDocument,
+  type SourceDocument,
+  siteDocumentSchema,
+} from '@inorder/shared';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { runQuietly } from '../program.ts';
+import type { Broker } from './broker.ts';
 import { PROGRAMS } from './site.ts';
 
 export interface DemonstrationPlan {
@@ -23,6 +31,9 @@ export interface DemonstrationPlan {
 
 /** Address and source for orders sent by hand: the simulator keeps the others to itself, as an order system would. */
 export const BY_HAND = 'orders.by-hand';
+const LISTENER = 'jms';
+/** Connection of the upstream's queues where they are at a broker. Orders by hand come to our listener in any case. */
+const BROKER = 'broker';
 const FHIR_LIS = 'LIS-FHIR';
 
 /** LIS-3 goes away for 40 seconds every four minutes: long enough to watch a lane wait and recover. */
@@ -45,10 +56,9 @@ export function demonstrationSite(plan: DemonstrationPlan, catalogue: CodeTableD
     fhir: { name: FHIR_LIS, url: `http://127.0.0.1:${plan.fhirPort}/fhir` },
     catalogue,
   });
-  const [connection] = Object.keys(site.connections);
-  if (connection === undefined) throw new Error('the demonstration site has no connection');
+  if (site.connections[LISTENER] === undefined) throw new Error('the demonstration site has no listener');
   const byHand = {
-    connection,
+    connection: LISTENER,
     address: BY_HAND,
     interfaceProperty: 'interface',
     interfaces: Object.keys(site.interfaces),
@@ -58,30 +68,62 @@ export function demonstrationSite(plan: DemonstrationPlan, catalogue: CodeTableD
   return { ...site, sources: { ...site.sources, [BY_HAND]: byHand } };
 }
 
+/** The queues that the upstream sends to. */
+export function upstreamQueues(site: SiteDocument): string[] {
+  return Object.values(site.sources).flatMap(({ address }) => (address === BY_HAND ? [] : [address]));
+}
+
+/** The same site with every queue of the upstream at a broker. */
+export function atBroker(site: SiteDocument, { host, port, username, password }: Broker): SiteDocument {
+  const broker = { kind: 'CONNECT', host, port, username, password };
+  const sources = Object.entries(site.sources).map(([name, source]) => [
+    name,
+    name === BY_HAND ? source : { ...source, connection: BROKER },
+  ]);
+  return siteDocumentSchema.parse({
+    ...site,
+    connections: { ...site.connections, [BROKER]: broker },
+    sources: Object.fromEntries(sources),
+  });
+}
+
 /**
- * What has to be applied to a database that may hold the demonstration from an earlier start: what is missing there, and
- * today's ports. Everything else stays as people have changed it since.
+ * What has to be applied to a database that may hold the demonstration from an earlier start: what is missing there,
+ * today's ports, and whether its queues are at a broker today. Everything else stays as people have changed it since.
  */
 export function missingFrom(stored: SiteDocument, site: SiteDocument): SiteDocument {
   return {
-    connections: merged(site.connections, stored.connections, (mine, theirs) =>
-      mine.kind === 'LISTEN' && theirs.kind === 'LISTEN' ? { ...theirs, port: mine.port } : theirs,
-    ),
+    connections: merged(site.connections, stored.connections, connectionToday),
     destinations: merged(site.destinations, stored.destinations, (mine, theirs) => {
       if (mine.kind === 'MLLP' && theirs.kind === 'MLLP') return { ...theirs, host: mine.host, port: mine.port };
       return mine.kind === 'HTTP' && theirs.kind === 'HTTP' ? { ...theirs, url: mine.url } : theirs;
     }),
     codeTables: absent(site.codeTables, stored.codeTables),
-    sources: merged(site.sources, stored.sources, (mine, theirs) => ({
-      ...theirs,
-      interfaces: [...new Set([...theirs.interfaces, ...mine.interfaces])],
-    })),
+    sources: merged(site.sources, stored.sources, sourceToday),
     interfaces: absent(site.interfaces, stored.interfaces),
   };
 }
 
-/** What the simulator takes (`simulatorConfigSchema`). */
-export function demonstrationTraffic(site: SiteDocument, plan: DemonstrationPlan): object {
+function connectionToday(mine: ConnectionDocument, theirs: ConnectionDocument): ConnectionDocument {
+  if (mine.kind === 'LISTEN' && theirs.kind === 'LISTEN') return { ...theirs, port: mine.port };
+  if (mine.kind !== 'CONNECT' || theirs.kind !== 'CONNECT') return theirs;
+  const { host, port, username, password } = mine;
+  return { ...theirs, host, port, username, password };
+}
+
+function sourceToday(mine: SourceDocument, theirs: SourceDocument): SourceDocument {
+  return {
+    ...theirs,
+    connection: [LISTENER, BROKER].includes(theirs.connection) ? mine.connection : theirs.connection,
+    interfaces: [...new Set([...theirs.interfaces, ...mine.interfaces])],
+  };
+}
+
+/**
+ * What the simulator takes (`simulatorConfigSchema`).
+ * @param broker where its orders go; null: straight to our listener.
+ */
+export function demonstrationTraffic(site: SiteDocument, plan: DemonstrationPlan, broker: Broker | null): object {
   const addresses = new Map(
     Object.values(site.sources)
       .filter((source) => source.address !== BY_HAND)
@@ -98,7 +140,7 @@ export function demonstrationTraffic(site: SiteDocument, plan: DemonstrationPlan
       poisonMayReturn: true,
     },
     upstream: {
-      port: plan.amqpPort,
+      ...(broker ?? { port: plan.amqpPort }),
       interfaces: Object.entries(site.interfaces).map(([code, { format }]) => ({
         code,
         ...(format === 'FHIR_JSON' ? { dialect: 'FHIR' } : {}),

@@ -21,4 +21,6 @@ export interface ProcessSpec {
   readonly stopTimeoutMs: number;
   /** What people and other commands reach it at. */
   readonly address: string | null;
+  /** Processes of one kind depend on none of their kind: started next to each other, they are also ended at once. */
+  readonly kind?: 'engine';
 }

@@ -58,7 +58,7 @@ test('a second up finds the first one and changes nothing', async () => {
 
 test('what a killed run left is ended, and its Postgres remembered', async () => {
   const left = await sleeper();
-  const processes = [{ name: 'engine-1', address: null, ...left }];
+  const processes = [{ name: 'engine-1', address: null, kind: null, ...left }];
   writeRunFile(file, { ...runBy(await ended(), processes), embeddedPostgres: '/data/postgres' });
   const claim = await claimRun(file, runBy(me()));
   expect(claim).toMatchObject({ kind: 'claimed', cleared: ['engine-1'] });
@@ -68,7 +68,7 @@ test('what a killed run left is ended, and its Postgres remembered', async () =>
 
 test('a process that only has the number of an old one is left alone', async () => {
   const innocent = await sleeper();
-  const processes = [{ name: 'engine-1', address: null, pid: innocent.pid, startTime: 'another' }];
+  const processes = [{ name: 'engine-1', address: null, kind: null, pid: innocent.pid, startTime: 'another' }];
   writeRunFile(file, runBy(await ended(), processes));
   expect(await claimRun(file, runBy(me()))).toMatchObject({ kind: 'claimed', cleared: [] });
   expect(isRunning(innocent)).toBe(true);

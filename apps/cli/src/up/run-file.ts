@@ -17,7 +17,15 @@ const runFileSchema = z.object({
   startedAt: z.number(),
   /** Everything answered once. */
   ready: z.boolean(),
-  processes: z.array(z.object({ name: z.string(), address: z.string().nullable(), ...identityShape })),
+  processes: z.array(
+    z.object({
+      name: z.string(),
+      address: z.string().nullable(),
+      // A run of an earlier version must still be found, and ended.
+      kind: z.literal('engine').nullable().default(null),
+      ...identityShape,
+    }),
+  ),
   /** The data folder of the embedded Postgres, which has a lock file of its own; null with DATABASE_URL. */
   embeddedPostgres: z.string().nullable(),
   /** Where other commands find things; null when that part is off. */

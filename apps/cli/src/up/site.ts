@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, type StateFolder } from '../checkout.ts';
+import type { EngineInstance } from './layout.ts';
 import type { ProcessSpec } from './process-spec.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -15,6 +16,7 @@ export const WANTED_PORTS = {
   postgres: 7432,
   redis: 7479,
   amqp: 7472,
+  broker: 7473,
   lis: 7481,
   fhirLis: 7487,
   control: 7490,
@@ -39,9 +41,14 @@ export interface Site {
   /** null: no Redis; the engine then uses Postgres alone. */
   readonly redisUrl: string | null;
   readonly consolePort: number;
-  /** One engine process each. */
-  readonly engineAdminPorts: readonly number[];
+  readonly engines: readonly Engine[];
+  /** Of our own listener. */
   readonly amqpPort: number;
+}
+
+/** One engine process. */
+export interface Engine extends EngineInstance {
+  readonly adminPort: number;
 }
 
 export function consoleAddress(site: Site): string {
@@ -81,19 +88,20 @@ export function redisProcess(state: StateFolder, redisServer: string, port: numb
   };
 }
 
-export function engineProcess(site: Site, index: number, adminPort: number): ProcessSpec {
-  const name = `engine-${index + 1}`;
+export function engineProcess(site: Site, { name, roles, listens, adminPort }: Engine): ProcessSpec {
   return {
     name,
+    kind: 'engine',
     command: process.execPath,
     args: [PROGRAMS.engine],
     cwd: ROOT,
     env: {
       ...sharedEnvironment(site),
       INORDER_INSTANCE: name,
+      INORDER_ROLES: roles.join(','),
       INORDER_ADMIN_PORT: `${adminPort}`,
-      // One listener for all: the first instance's. The others take what the stages hand on.
-      INORDER_AMQP_PORT: index === 0 ? `${site.amqpPort}` : undefined,
+      // One listener for all: the others take what the stages hand on, and read from brokers.
+      INORDER_AMQP_PORT: listens ? `${site.amqpPort}` : undefined,
       INORDER_DATA_DIR: path.join(site.state.path, name),
     },
     ready: { kind: 'http', url: `${engineAdminAddress(adminPort)}/healthz` },

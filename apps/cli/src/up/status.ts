@@ -1,6 +1,7 @@
 /** What runs and what it has counted, for `inorder status`. */
+import { type InstanceRow, readInstances } from '@inorder/db/console';
 import { z } from 'zod';
-import { query } from './database.ts';
+import { query, withPool } from './database.ts';
 import { isRunning } from './identity.ts';
 import type { RunFile } from './run-file.ts';
 
@@ -17,6 +18,8 @@ export interface SiteStatus {
     /** As the simulated laboratory systems judge; null without them. */
     readonly orderViolations: number | null;
   };
+  /** As Postgres knows them, stopped ones of the last day too; empty when it does not answer. */
+  readonly instances: readonly InstanceRow[];
 }
 
 const NOTHING_COUNTED: SiteStatus['counters'] = {
@@ -30,9 +33,10 @@ const NOTHING_COUNTED: SiteStatus['counters'] = {
 };
 
 export async function siteStatus(run: RunFile | undefined): Promise<SiteStatus> {
-  if (run === undefined) return { processes: [], counters: NOTHING_COUNTED };
+  if (run === undefined) return { processes: [], counters: NOTHING_COUNTED, instances: [] };
   const { databaseUrl, simulatorControl } = run.endpoints;
   const counters = databaseUrl === null ? undefined : await countMessages(databaseUrl);
+  const instances = databaseUrl === null || counters === undefined ? [] : await withPool(databaseUrl, readInstances);
   const supervisor = { name: 'supervisor', up: isRunning(run.supervisor), address: null };
   const postgres = {
     name: 'postgres',
@@ -47,6 +51,7 @@ export async function siteStatus(run: RunFile | undefined): Promise<SiteStatus> 
   return {
     processes: [supervisor, postgres, ...others],
     counters: { ...NOTHING_COUNTED, ...counters, orderViolations: await askOrderViolations(simulatorControl) },
+    instances,
   };
 }
 

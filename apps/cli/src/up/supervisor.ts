@@ -3,7 +3,7 @@
  *
  * A process is STARTING until its ready check passes, then UP. When it ends by itself it is started again, at most
  * `RESTARTS_MAX` times in a minute, then it stays DOWN and the others go on. STOPPING ends the list in reverse order, one
- * after the other, so that nobody loses what it depends on.
+ * after the other, so that nobody loses what it depends on; neighbours of one kind are ended at once.
  *
  * **Invariant:** every child runs in a session of its own: Ctrl-C reaches the supervisor only, which keeps the order.
  */
@@ -24,6 +24,8 @@ const READY_POLL_MS_MAX = 500;
 export interface SupervisedProcess extends ProcessIdentity {
   readonly name: string;
   readonly address: string | null;
+  /** null: it is the only one of its kind. */
+  readonly kind: 'engine' | null;
 }
 
 export interface SupervisorOptions {
@@ -74,11 +76,11 @@ export class Supervisor {
   }
 
   /** Ends everything, the last started first. */
-  async stop(onEach?: (name: string) => void): Promise<void> {
+  async stop(onEach?: (names: readonly string[]) => void): Promise<void> {
     this.#stopping = true;
-    for (const supervised of this.#processes.toReversed()) {
-      onEach?.(supervised.spec.name);
-      await this.#forget(supervised);
+    for (const batch of batches(this.#processes.toReversed())) {
+      onEach?.(batch.map(({ spec }) => spec.name));
+      await Promise.all(batch.map((supervised) => this.#forget(supervised)));
     }
   }
 
@@ -87,6 +89,8 @@ export class Supervisor {
     const supervised: Supervised = { spec, child, identity: identityOf(child), restarts: [] };
     this.#processes.push(supervised);
     this.#changed();
+    // A stop that began while the process was being started has not seen it.
+    if (this.#stopping) await this.#forget(supervised);
     return supervised;
   }
 
@@ -152,7 +156,12 @@ export class Supervisor {
 
   #changed(): void {
     this.#options.onChange(
-      this.#processes.map(({ spec, identity }) => ({ name: spec.name, address: spec.address, ...identity })),
+      this.#processes.map(({ spec, identity }) => ({
+        name: spec.name,
+        address: spec.address,
+        kind: spec.kind ?? null,
+        ...identity,
+      })),
     );
   }
 }
@@ -167,6 +176,18 @@ export async function isReady(check: ReadyCheck): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Neighbours of one kind together, everything else alone. */
+function batches(processes: readonly Supervised[]): Supervised[][] {
+  const found: Supervised[][] = [];
+  for (const supervised of processes) {
+    const last = found.at(-1);
+    const kind = supervised.spec.kind;
+    if (last !== undefined && kind !== undefined && last[0]?.spec.kind === kind) last.push(supervised);
+    else found.push([supervised]);
+  }
+  return found;
 }
 
 function identityOf(child: ChildProcess): ProcessIdentity {

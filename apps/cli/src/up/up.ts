@@ -7,20 +7,32 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stopEmbeddedPostgres } from '@inorder/db/embedded';
 import { type StateFolder, stateFolder } from '../checkout.ts';
+import { CommandFailure, EXIT } from '../exit.ts';
 import { ensurePrismaClient } from '../prisma-client.ts';
 import { findProgram } from '../program.ts';
 import type { Progress } from '../steps.ts';
+import { findOrInstall, REDIS } from '../test/services.ts';
+import { type Broker, chooseBroker, forgetOwnBroker, OWN_BROKER } from './broker.ts';
 import { ensureConsole, hasConsole } from './console-build.ts';
 import {
   checkpointSum,
   type Database,
+  isForeign,
   openDatabase,
   prepareDatabase,
   prepareUsers,
   seedDemonstration,
 } from './database.ts';
-import { type DemonstrationPlan, demonstrationSite, demonstrationTraffic, readCatalogue } from './demonstration.ts';
+import {
+  atBroker,
+  type DemonstrationPlan,
+  demonstrationSite,
+  demonstrationTraffic,
+  readCatalogue,
+  upstreamQueues,
+} from './demonstration.ts';
 import { identify } from './identity.ts';
+import { engineInstances, type Layout } from './layout.ts';
 import { openLogFolder } from './logs.ts';
 import { PortPicker } from './ports.ts';
 import { watchReplays } from './replay-witness.ts';
@@ -50,12 +62,18 @@ export interface UpOptions {
   readonly rate: number;
   /** Interfaces of the demonstration site. */
   readonly interfaces: number;
+  /** Real Redis and a real JMS broker; of what the environment does not name, ours. */
+  readonly distributed: boolean;
+  /** Engine processes; in the split layout of each kind. */
   readonly instances: number;
+  readonly layout: Layout;
 }
 
 /** Laboratory systems of the demonstration. */
 const LIS_COUNT = 6;
 const FIRST_ORDER_TIMEOUT_MS = 30_000;
+/** Starting is work for the processor: more at a time would only make each of them late. */
+const ENGINE_STARTS_MAX = 4;
 
 /** noOrder: everything answers, and yet no demonstration order came through. */
 export type StartOutcome = 'works' | 'noOrder';
@@ -99,6 +117,8 @@ async function sayAlreadyUp(run: RunFile, state: StateFolder, progress: Progress
 
 interface Demonstration {
   readonly plan: DemonstrationPlan;
+  /** null: the upstream sends straight to our listener. */
+  readonly broker: Broker | null;
   /** The simulator's configuration. */
   readonly traffic: object;
 }
@@ -129,8 +149,10 @@ class Run {
   async start(options: UpOptions): Promise<StartOutcome> {
     const ports = new PortPicker(this.#progress.say);
     await this.#prepareCode();
-    const database = await this.#startDatabase(ports, options.fresh);
-    const redisUrl = await this.#startRedis(ports);
+    const database = await this.#startDatabase(ports, options);
+    const redisUrl = await this.#startRedis(ports, options.distributed);
+    const instances = engineInstances(options.layout, options.instances);
+    const adminPorts = await ports.pickMany(WANTED_PORTS.engineAdmin, instances.length);
     const site: Site = {
       state: this.#state,
       secrets: loadSecrets(this.#state.secrets),
@@ -138,7 +160,7 @@ class Run {
       redisUrl,
       amqpPort: await ports.pick(WANTED_PORTS.amqp),
       consolePort: await ports.pick(WANTED_PORTS.console),
-      engineAdminPorts: await ports.pickMany(WANTED_PORTS.engineAdmin, options.instances),
+      engines: instances.map((instance, index) => ({ ...instance, adminPort: adminPorts[index] ?? 0 })),
     };
     await this.#step(
       'database schema',
@@ -158,14 +180,14 @@ class Run {
     const ordersCome = demonstration !== undefined && options.rate > 0;
     const works = !ordersCome || (await this.#awaitFirstOrder(database.url, checkpointsBefore));
     this.#record({ ready: true });
-    await this.#sayWhere(site);
+    await this.#sayWhere(site, demonstration);
     return works ? 'works' : 'noOrder';
   }
 
   /** Ends everything in reverse order and forgets the run. Also called after a start that failed half way. */
   async stop(): Promise<void> {
     await this.#replays?.stop();
-    await this.#supervisor.stop((name) => this.#progress.say(`stopping ${name}`));
+    await this.#supervisor.stop((names) => this.#progress.say(`stopping ${names.join(', ')}`));
     if (this.#file.embeddedPostgres !== null) {
       this.#progress.say('stopping postgres');
       await stopEmbeddedPostgres(this.#file.embeddedPostgres);
@@ -184,7 +206,7 @@ class Run {
       );
   }
 
-  async #startDatabase(ports: PortPicker, fresh: boolean): Promise<Database> {
+  async #startDatabase(ports: PortPicker, { fresh, distributed }: UpOptions): Promise<Database> {
     if (!process.env['DATABASE_URL']) this.#record({ embeddedPostgres: this.#state.postgres });
     const database = await this.#progress.step(
       'Postgres',
@@ -197,13 +219,23 @@ class Run {
     this.#record({
       endpoints: { ...this.#file.endpoints, databaseUrl: database.url },
     });
+    if (distributed && database.embedded !== null)
+      this.#progress.say(
+        'this Postgres is for evaluation, development and tests; DATABASE_URL names one for production',
+      );
+    if (fresh) forgetOwnBroker(this.#state);
     return database;
   }
 
-  async #startRedis(ports: PortPicker): Promise<string | null> {
+  async #startRedis(ports: PortPicker, required: boolean): Promise<string | null> {
     const given = process.env['REDIS_URL'];
     if (given !== undefined && given !== '') return given;
-    const program = findProgram('redis-server');
+    const program = required ? await findOrInstall(REDIS, this.#progress.say) : findProgram('redis-server');
+    if (program === undefined && required)
+      throw new CommandFailure(
+        EXIT.failed,
+        '--distributed needs Redis: set REDIS_URL, or install redis-server (on Debian as root it is installed by itself)',
+      );
     if (program === undefined) {
       this.#progress.say(
         'Redis: none (set REDIS_URL or install redis-server). Off: bull-board; wake-ups and live lag go through Postgres',
@@ -237,6 +269,11 @@ class Run {
       this.#progress.say('demonstration: left out, this checkout has no simulator or no engine');
       return undefined;
     }
+    if (await isForeign(this.#state, database)) {
+      this.#progress.say('demonstration site left out: the database of DATABASE_URL has interfaces of its own');
+      this.#progress.say('use --no-demo to run on that database as it is');
+      return undefined;
+    }
     const plan: DemonstrationPlan = {
       interfaces: options.interfaces,
       ratePerSecond: options.rate,
@@ -245,29 +282,52 @@ class Run {
       fhirPort: await ports.pick(WANTED_PORTS.fhirLis),
       controlPort: await ports.pick(WANTED_PORTS.control),
     };
-    const document = demonstrationSite(plan, await readCatalogue());
+    const atListener = demonstrationSite(plan, await readCatalogue());
+    const broker = options.distributed ? await this.#provideBroker(ports, upstreamQueues(atListener)) : null;
+    const document = broker === null ? atListener : atBroker(atListener, broker);
     const secretKey = Buffer.from(site.secrets.secretKey, 'hex');
-    const outcome = await this.#step(
+    await this.#step(
       'demonstration site',
       () => seedDemonstration(this.#state, database, document, secretKey),
-      (result) => {
-        if (result === 'foreign') return 'left out: the database of DATABASE_URL has interfaces of its own';
-        return result === 'new' ? `${options.interfaces} interfaces` : 'is there';
-      },
+      (outcome) => (outcome === 'new' ? `${options.interfaces} interfaces` : 'is there'),
     );
-    if (outcome !== 'foreign') return { plan, traffic: demonstrationTraffic(document, plan) };
-    this.#progress.say('use --no-demo to run on that database as it is');
-    return undefined;
+    return { plan, broker, traffic: demonstrationTraffic(document, plan, broker) };
+  }
+
+  /** @returns null when there is none and the orders are to come to our own listener. */
+  async #provideBroker(ports: PortPicker, queues: readonly string[]): Promise<Broker | null> {
+    const chosen = await chooseBroker(this.#state, ports, queues, this.#progress.say);
+    if (chosen === null) return null;
+    const { broker, processes } = chosen;
+    if (processes.length > 0)
+      await this.#step(
+        `JMS broker ${OWN_BROKER}`,
+        async () => {
+          for (const spec of processes) await this.#supervisor.start(spec);
+        },
+        () => `on port ${broker.port}, ${queues.length} exclusive queues`,
+      );
+    return broker;
   }
 
   async #startEngines(site: Site): Promise<void> {
     if (!isPresent('engine')) return this.#progress.say('engine: left out, it is not in this checkout');
-    for (const [index, port] of site.engineAdminPorts.entries()) {
-      const spec = engineProcess(site, index, port);
-      mkdirSync(path.join(this.#state.path, spec.name), { recursive: true, mode: 0o700 });
-      await this.#step(spec.name, () => this.#supervisor.start(spec));
-      if (index === 0) this.#record({ endpoints: { ...this.#file.endpoints, engineAdmin: engineAdminAddress(port) } });
-    }
+    const left = site.engines.values();
+    const startNext = async (): Promise<void> => {
+      for (const engine of left) {
+        const spec = engineProcess(site, engine);
+        mkdirSync(path.join(this.#state.path, spec.name), { recursive: true, mode: 0o700 });
+        await this.#step(
+          spec.name,
+          () => this.#supervisor.start(spec),
+          () => rolesText(engine.roles),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: ENGINE_STARTS_MAX }, startNext));
+    const [first] = site.engines;
+    if (first !== undefined)
+      this.#record({ endpoints: { ...this.#file.endpoints, engineAdmin: engineAdminAddress(first.adminPort) } });
   }
 
   async #startConsole(site: Site): Promise<void> {
@@ -301,9 +361,14 @@ class Run {
     );
   }
 
-  async #sayWhere(site: Site): Promise<void> {
+  async #sayWhere(site: Site, demonstration: Demonstration | undefined): Promise<void> {
     const { endpoints } = this.#file;
-    if (isPresent('engine')) this.#progress.say(`JMS (AMQP 1.0): amqp://127.0.0.1:${site.amqpPort}`);
+    const broker = demonstration?.broker ?? null;
+    if (broker !== null) this.#progress.say(`JMS broker (AMQP 1.0): amqp://${broker.host}:${broker.port}`);
+    if (isPresent('engine'))
+      this.#progress.say(
+        `${broker === null ? 'JMS' : 'our own listener'} (AMQP 1.0): amqp://127.0.0.1:${site.amqpPort}`,
+      );
     if (endpoints.console === null) return;
     this.#progress.say(`console: ${endpoints.console}`);
     this.#progress.say(await askSignInLink(endpoints.console, site.secrets.adminSecret));
@@ -318,4 +383,8 @@ class Run {
     this.#file = { ...this.#file, ...change };
     writeRunFile(this.#state.runFile, this.#file);
   }
+}
+
+function rolesText(roles: readonly string[]): string {
+  return roles.length > 2 ? 'all roles' : roles.join(', ');
 }

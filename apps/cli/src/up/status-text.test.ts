@@ -1,0 +1,61 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { InstanceRow } from '@inorder/db/console';
+import { expect, test } from 'vitest';
+import { statusText } from './status-text.ts';
+
+const row = (instance: string, more: Partial<InstanceRow>): InstanceRow => ({
+  instance,
+  roles: ['deliver', 'watchdog'],
+  adminUrl: null,
+  version: '0.1.0',
+  startedAt: 0,
+  heartbeatAgeMs: 1_200,
+  stopped: false,
+  alive: true,
+  shards: 0,
+  epochMax: null,
+  sources: 0,
+  ...more,
+});
+
+test('instances: what each holds, who is silent, and nobody who stopped with empty hands', () => {
+  const text = stripVTControlCharacters(
+    statusText({
+      processes: [
+        { name: 'supervisor', up: true, address: null },
+        { name: 'deliver-1', up: false, address: 'http://127.0.0.1:7410' },
+      ],
+      counters: {
+        received: 12,
+        delivered: 11,
+        failed: 0,
+        skipped: 0,
+        filtered: 0,
+        inFlight: 1,
+        orderViolations: null,
+      },
+      instances: [
+        row('deliver-1', { alive: false, heartbeatAgeMs: 11_000, shards: 128, epochMax: 7 }),
+        row('deliver-2', { shards: 128, epochMax: 12 }),
+        row('engine-1', { stopped: true, alive: false }),
+      ],
+    }),
+  );
+  expect(text.split('\n')).toEqual([
+    'up    supervisor',
+    'down  deliver-1   http://127.0.0.1:7410',
+    '',
+    'received         12',
+    'delivered        11',
+    'failed            0',
+    'skipped           0',
+    'filtered          0',
+    'inFlight          1',
+    'orderViolations   -',
+    '',
+    'instance   roles             shards  epoch  sources  heartbeat           version',
+    'deliver-1  deliver watchdog     128      7        0  silent, 11.0 s ago  0.1.0',
+    'deliver-2  deliver watchdog     128     12        0  1.2 s ago           0.1.0',
+    '',
+  ]);
+});

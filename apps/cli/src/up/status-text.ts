@@ -1,0 +1,44 @@
+/** `inorder status` for people. */
+import type { InstanceRow } from '@inorder/db/console';
+import pc from 'picocolors';
+import { seconds } from '../steps.ts';
+import { table } from '../table.ts';
+import type { SiteStatus } from './status.ts';
+
+const NONE = '-';
+
+export function statusText({ processes, counters, instances }: SiteStatus): string {
+  const processRows = processes.map(({ name, up, address }) => [
+    up ? pc.green('up') : pc.red('down'),
+    name,
+    address ?? '',
+  ]);
+  const counterRows = Object.entries(counters).map(([name, value]) => [name, value === null ? NONE : String(value)]);
+  const parts = [table(processRows), table(counterRows, ['left', 'right'])];
+  // One that stopped and gave everything back is history.
+  const shown = instances.filter(({ stopped, shards, sources }) => !stopped || shards > 0 || sources > 0);
+  if (shown.length > 0) parts.push(instanceTable(shown));
+  return parts.join('\n');
+}
+
+function instanceTable(instances: readonly InstanceRow[]): string {
+  const heading = ['instance', 'roles', 'shards', 'epoch', 'sources', 'heartbeat', 'version'].map((title) =>
+    pc.dim(title),
+  );
+  const rows = instances.map((row) => [
+    row.instance,
+    row.roles.join(' '),
+    String(row.shards),
+    row.epochMax === null ? NONE : String(row.epochMax),
+    String(row.sources),
+    heartbeatText(row),
+    row.version,
+  ]);
+  return table([heading, ...rows], ['left', 'left', 'right', 'right', 'right', 'left']);
+}
+
+function heartbeatText({ alive, stopped, heartbeatAgeMs }: InstanceRow): string {
+  if (stopped) return pc.red('stopped');
+  const age = `${seconds(heartbeatAgeMs)} ago`;
+  return alive ? age : pc.red(`silent, ${age}`);
+}
