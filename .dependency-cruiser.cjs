@@ -69,6 +69,12 @@ module.exports = {
       'Redis is a hint: code that cannot see it cannot come to depend on it.',
     ),
     vendorRule(
+      'bull-board',
+      '@bull-board',
+      ['^apps/engine/src/admin/'],
+      'the board is a page of the admin HTTP, held to its rights; it is given queues and knows nothing of how they are made.',
+    ),
+    vendorRule(
       'pg',
       'pg',
       ['^apps/engine/src/adapters/postgres/'],
