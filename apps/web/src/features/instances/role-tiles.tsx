@@ -36,16 +36,18 @@ export function RoleTiles({ hosts }: { hosts: ReadonlyMap<EngineRole, readonly s
         ))}
       </ul>
       {missing.length > 0 && (
-        <ul role="alert" className="flex flex-col gap-1 rounded-md bg-bad-soft px-3 py-2">
-          {missing.map((role) => (
-            <li key={role} className="flex items-start gap-2">
-              <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
-              <span>
-                <strong className="font-semibold text-bad">Nobody hosts {role}.</strong> {ROLE_WORDS[role].missing}
-              </span>
-            </li>
-          ))}
-        </ul>
+        <div role="alert" className="rounded-md bg-bad-soft px-3 py-2">
+          <ul className="flex flex-col gap-1">
+            {missing.map((role) => (
+              <li key={role} className="flex items-start gap-2">
+                <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
+                <span>
+                  <strong className="font-semibold text-bad">Nobody hosts {role}.</strong> {ROLE_WORDS[role].missing}
+                </span>
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
     </section>
   );
