@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { BrokerSetup } from '@inorder/brokers/broker';
 import { applySite } from '@inorder/db';
 import { type SiteDocument, siteDocumentSchema } from '@inorder/shared';
 import {
@@ -52,6 +53,8 @@ export interface RigOptions {
   /** Default: a database of its own on the run's server. */
   readonly databaseUrl?: string;
   readonly redisUrl?: string;
+  /** Orders come over this broker's queue `orders` in place of our own listener. */
+  readonly broker?: BrokerSetup;
   readonly engine?: Partial<EngineProcessOptions>;
   /** Off by default: see judge.ts. */
   readonly stragglersByConnection?: boolean;
@@ -121,7 +124,7 @@ async function build(options: RigOptions, stack: AsyncDisposableStack): Promise<
     onReceived: (event: ReceivedEvent) => received.push(event.controlId),
   });
   stack.defer(() => lis.stop());
-  const amqpPort = await freePort();
+  const amqpPort = options.broker?.port ?? (await freePort());
   const apply = async (document: SiteDocument): Promise<void> => {
     const applied = await applySite(pool, document, { actor: 'test', secretKey: TEST_SECRET_KEY });
     if (!applied.ok) throw new Error(`the site was not applied: ${JSON.stringify(applied.problems)}`);
@@ -136,7 +139,8 @@ async function build(options: RigOptions, stack: AsyncDisposableStack): Promise<
   };
   const upstreamCommon = {
     host: '127.0.0.1',
-    addressOf: () => ADDRESS,
+    addressOf: () => options.broker?.addressOf(ADDRESS) ?? ADDRESS,
+    ...options.broker?.login,
     reconnectDelayMsMax: 200,
     onSettled,
   };
@@ -164,7 +168,7 @@ async function build(options: RigOptions, stack: AsyncDisposableStack): Promise<
       const instance = more.instance ?? options.engine?.instance ?? 'engine-1';
       const engine = await startEngine({
         databaseUrl,
-        amqpPort,
+        ...(options.broker === undefined ? { amqpPort } : {}),
         dataDir: path.join(folder, instance),
         ...(options.redisUrl === undefined ? {} : { redisUrl: options.redisUrl }),
         ...options.engine,
@@ -225,7 +229,7 @@ export function countersOf(rig: Rig, code = CODE): number[] {
 function siteOf(options: RigOptions, codes: readonly string[], lis: LisHandle, amqpPort: number): SiteDocument {
   const endpoints = lis.status();
   return siteDocumentSchema.parse({
-    connections: { jms: { kind: 'LISTEN', host: '127.0.0.1', port: amqpPort, ...options.connection } },
+    connections: { jms: { ...wayIn(options, amqpPort), ...options.connection } },
     destinations: Object.fromEntries(
       endpoints.map(({ name, host, port }) => [
         name,
@@ -236,7 +240,7 @@ function siteOf(options: RigOptions, codes: readonly string[], lis: LisHandle, a
     sources: {
       [ADDRESS]: {
         connection: 'jms',
-        address: ADDRESS,
+        address: options.broker?.addressOf(ADDRESS) ?? ADDRESS,
         interfaceProperty: 'interface',
         interfaces: codes,
         credit: 500,
@@ -258,6 +262,11 @@ function siteOf(options: RigOptions, codes: readonly string[], lis: LisHandle, a
       }),
     ),
   });
+}
+
+function wayIn({ broker }: RigOptions, port: number): object {
+  if (broker === undefined) return { kind: 'LISTEN', host: '127.0.0.1', port };
+  return { kind: 'CONNECT', host: broker.host, port, ...broker.login, reconnectDelayMsMax: 1000 };
 }
 
 /** Resolves when every number of the interfaces given (default all) is settled and there are at least `atLeast` of them. */

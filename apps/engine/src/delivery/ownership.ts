@@ -104,6 +104,7 @@ export class Ownership {
     this.stopped = true;
     this.unwatch();
     this.timers.get('renew')?.();
+    this.timers.get('silence')?.();
     try {
       await this.settled();
       await this.release([...this.held.values()]);
@@ -166,6 +167,24 @@ export class Ownership {
         seen.lease.renewals === lease.renewals;
       if (!same) this.seenLeases.set(lease.shard, { lease, sinceMs: nowMs });
     }
+    this.watchSilence(nowMs);
+  }
+
+  /** To the millisecond: a lane of a dead owner waits for its lease, not for our next look around. */
+  private watchSilence(nowMs: number): void {
+    const { clock, settings, presence, instance } = this.options;
+    let staleMs = presence.nextSilenceMs;
+    for (const { lease, sinceMs } of this.seenLeases.values()) {
+      const ends = sinceMs + settings.leaseMs;
+      if (lease.owner !== null && lease.owner !== instance && ends > nowMs) staleMs = Math.min(staleMs, ends);
+    }
+    this.timers.get('silence')?.();
+    if (this.stopped || staleMs === Number.POSITIVE_INFINITY) return;
+    const look = (): void => {
+      this.balanceSoon();
+      this.watchSilence(clock.monotonicMs());
+    };
+    this.timers.set('silence', clock.schedule(staleMs - nowMs + 1, look));
   }
 
   /** Every shard goes to the living instance that weighs most for it: each gets its share, and few move when one comes or goes. */
