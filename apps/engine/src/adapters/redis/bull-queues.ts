@@ -46,8 +46,7 @@ export class BullQueues {
     this.redis = connectForHints(options.url);
     this.redis.on('error', (error: Error) => this.failed(error));
     this.redis.on('ready', () => {
-      if (this.away) options.logger.info({}, 'redis is back for queues');
-      this.away = false;
+      this.answered();
       for (const listener of this.listeners) listener();
     });
   }
@@ -88,7 +87,13 @@ export class BullQueues {
     return [...QUEUED_STAGES.map(stageQueueName), MAINTENANCE_QUEUE].map((name) => this.queue(name));
   }
 
-  /** Told once per absence. */
+  /** Redis did what it was asked. */
+  answered(): void {
+    if (this.away) this.logger.info({}, 'redis is back for queues');
+    this.away = false;
+  }
+
+  /** Redis did not do what it was asked. Told once until it does. */
   failed(error: unknown): void {
     if (this.away) return;
     this.away = true;

@@ -64,7 +64,10 @@ export function startBullWorker(options: BullWorkerOptions): BullWorker {
       skipVersionCheck: true,
     },
   );
-  worker.on('error', (error) => queues.failed(error));
+  // With Redis there these are jobs that FLUSHALL took from under us, and the like: nothing to tell anyone.
+  worker.on('error', (error) => {
+    if (!queues.isReady) queues.failed(error);
+  });
   return {
     get isReady() {
       return redis.status === 'ready';

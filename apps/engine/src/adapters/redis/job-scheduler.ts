@@ -94,6 +94,7 @@ export class RedisJobScheduler implements JobScheduler {
       .then(
         () => {
           this.synced = true;
+          this.options.queues.answered();
         },
         (error: unknown) => {
           this.synced = false;

@@ -146,6 +146,33 @@ describe.skipIf(shared === undefined)('a stage queue whose Redis does what it li
     await allTaken(offered, log);
   });
 
+  test('G11: what an instance has in hand when Redis is killed keeps none of its hands busy', async () => {
+    await using server = await ownRedis();
+    await using fleet = new Fleet(server.url, 'test');
+    const stages = await fleet.join();
+    let held = Promise.withResolvers<void>();
+    let atOnce = 0;
+    stages.serve('VALIDATE', async () => {
+      atOnce += 1;
+      await held.promise;
+      atOnce -= 1;
+    });
+    for (let life = 0; life < 3; life += 1) {
+      stages.offer('VALIDATE', chunks(TAKES_MAX * 2));
+      await eventually('all hands are busy', () => atOnce === TAKES_MAX);
+      await server.kill();
+      await eventually('the loss is noticed', () => !stages.isReady);
+      // Either they end while Redis is away, and cannot say so, or after.
+      if (life % 2 === 0) held.resolve();
+      await server.start();
+      await ready(stages);
+      held.resolve();
+      await eventually('all hands are free', () => atOnce === 0);
+      held = Promise.withResolvers<void>();
+    }
+    held.resolve();
+  });
+
   test('G11: a Redis that accepts everything and answers nothing costs a bounded wait', async () => {
     await using server = await ownRedis();
     await using fleet = new Fleet(server.url, 'test');

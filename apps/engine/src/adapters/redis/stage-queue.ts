@@ -128,6 +128,7 @@ class StageOffers {
       try {
         if (await this.hasRoom(queue)) await queue.addBulk(batch.map(jobOf));
         else this.lost += batch.length;
+        this.queues.answered();
       } catch (error) {
         this.queues.failed(error);
         // What waited behind it has waited as long: by now the watchdog has looked.
