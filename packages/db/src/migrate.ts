@@ -74,6 +74,40 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
+/** How a database stands towards the migrations of this checkout; names, in order. */
+export interface MigrationState {
+  readonly missing: readonly string[];
+  /** Begun and not finished: `migrate` refuses until somebody resolves it. */
+  readonly failed: readonly string[];
+  /** Changed after they were applied. */
+  readonly edited: readonly string[];
+  /** Applied by a version that this one does not know. */
+  readonly unknown: readonly string[];
+}
+
+/** Only reads; a database without bookkeeping has everything missing. */
+export async function migrationState(
+  client: pg.Client | pg.Pool,
+  directory: string = migrationsDirectory,
+): Promise<MigrationState> {
+  const here = new Map(readMigrations(directory).map((each) => [each.name, each.checksum]));
+  const table = await client.query<{ there: boolean }>("SELECT to_regclass('_prisma_migrations') IS NOT NULL AS there");
+  const { rows } =
+    table.rows[0]?.there === true
+      ? await client.query<{ migration_name: string; checksum: string; finished_at: Date | null }>(
+          'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
+        )
+      : { rows: [] };
+  const applied = new Set(rows.map((row) => row.migration_name));
+  const named = (which: typeof rows): string[] => which.map((row) => row.migration_name);
+  return {
+    missing: [...here.keys()].filter((name) => !applied.has(name)),
+    failed: named(rows.filter((row) => row.finished_at === null)),
+    edited: named(rows.filter((row) => here.has(row.migration_name) && here.get(row.migration_name) !== row.checksum)),
+    unknown: named(rows.filter((row) => !here.has(row.migration_name))),
+  };
+}
+
 /** Creates the database that `url` names, unless it is there. @returns true when it was created. */
 export async function createDatabase(url: string): Promise<boolean> {
   const name = decodeURIComponent(new URL(url).pathname.slice(1));
