@@ -17,6 +17,7 @@ import { database } from '../database.ts';
 import { log } from '../log.ts';
 import { askBoard, type BoardAnswer } from './ask-board.ts';
 import { type BoardAct, boardAct } from './board-act.ts';
+import { boardPage } from './board-page.ts';
 
 const HEARTBEAT_AGE_MS_MAX = 10_000;
 const PATH_CHARS_MAX = 1000;
@@ -66,8 +67,9 @@ async function read(request: Request): Promise<Response> {
   if (!may(actor, 'queues.read')) return isNavigation(request) ? redirect('/queues') : lacking('queues.read');
   const engines = await aliveEngines();
   if (engines.length === 0) return problem(request, 'NO_ENGINE');
-  const question = { method: 'GET', path, query, mayAct: may(actor, 'queues.act') } as const;
-  return handOn(request, path, await askBoard(engines, env().INORDER_ADMIN_SECRET, question));
+  const mayAct = may(actor, 'queues.act');
+  const question = { method: 'GET', path, query, mayAct } as const;
+  return handOn(request, path, await askBoard(engines, env().INORDER_ADMIN_SECRET, question), mayAct);
 }
 
 async function act(request: Request): Promise<Response> {
@@ -95,7 +97,7 @@ async function act(request: Request): Promise<Response> {
   const question = { method: 'PUT', path, query: '', mayAct: true } as const;
   const answer = await askBoard(engines, env().INORDER_ADMIN_SECRET, question);
   await recordUnlessDone(actor, what, reason, answer);
-  return handOn(request, path, answer);
+  return handOn(request, path, answer, true);
 }
 
 /** Below the base, or null for what no page of the board asks for. */
@@ -127,7 +129,7 @@ async function recordUnlessDone(actor: Actor, what: BoardAct, reason: string, an
   );
 }
 
-function handOn(request: Request, path: string, answer: BoardAnswer): Response {
+function handOn(request: Request, path: string, answer: BoardAnswer, mayAct: boolean): Response {
   if (answer.kind === 'AWAY') return problem(request, 'ENGINE_AWAY');
   if (answer.kind === 'BROKEN') {
     log().warn({ why: answer.why }, 'queue board: no usable answer');
@@ -141,17 +143,14 @@ function handOn(request: Request, path: string, answer: BoardAnswer): Response {
     if (status === 404) return problem(request, path === '' || path === '/' ? 'NO_REDIS' : 'NO_PAGE');
     if (status >= 400) return problem(request, 'BROKEN');
   }
-  const body = /html/i.test(type) ? withoutForeignLinks(answer.body) : answer.body;
+  const body = /html/i.test(type)
+    ? boardPage(new TextDecoder().decode(answer.body), { environment: env().INORDER_ENVIRONMENT, mayAct })
+    : answer.body;
   const kept = path.startsWith('/static/') ? 'private, max-age=3600' : 'no-store';
   return new Response(status === 204 || request.method === 'HEAD' ? null : body, {
     status,
     headers: { ...SECURITY, 'content-type': type, 'cache-control': kept },
   });
-}
-
-/** The board's page links a font of a foreign host. The policy would refuse it; without the link nobody even tries. */
-function withoutForeignLinks(html: Uint8Array): string {
-  return new TextDecoder().decode(html).replaceAll(/<link\b[^>]*\bhref=["']?(?:https?:)?\/\/[^>]*>/gi, '');
 }
 
 /** Someone opens a page, as against a script that asks. */
