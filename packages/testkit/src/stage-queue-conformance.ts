@@ -3,7 +3,7 @@
  * order in which chunks come is promised by neither.
  */
 import { randomUUID } from 'node:crypto';
-import type { StageName } from '@inorder/core';
+import type { PipelineStage } from '@inorder/core';
 import { describe, expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 
@@ -13,8 +13,8 @@ export interface ConformanceChunk {
 }
 
 export interface ConformanceStageQueue {
-  offer(stage: StageName, chunks: readonly ConformanceChunk[]): void;
-  serve(stage: StageName, take: (claimId: string) => Promise<void>): void;
+  offer(stage: PipelineStage, chunks: readonly ConformanceChunk[]): void;
+  serve(stage: PipelineStage, take: (claimId: string) => Promise<void>): void;
   readonly lost: number;
   close(): Promise<void>;
 }

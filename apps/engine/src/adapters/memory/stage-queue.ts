@@ -2,7 +2,7 @@
  * Hints about chunks inside one process. Whoever opens a queue on the same exchange serves the same stages; chunks for a
  * stage that nobody here serves wait, within a bound, for somebody who will, and are found in Postgres by anyone else.
  */
-import type { StageName } from '@inorder/core';
+import type { PipelineStage } from '@inorder/core';
 import type { OfferedChunk, StageQueue } from '../../stages/stage-queue.ts';
 
 /** Hints of one stage that wait. */
@@ -21,7 +21,7 @@ interface Stage {
 }
 
 export class MemoryStageExchange {
-  private readonly stages = new Map<StageName, Stage>();
+  private readonly stages = new Map<PipelineStage, Stage>();
   private readonly waitingMax: number;
   private readonly takesMax: number;
 
@@ -35,7 +35,7 @@ export class MemoryStageExchange {
   }
 
   /** Gives back how many found no room. */
-  put(stage: StageName, chunks: readonly OfferedChunk[]): number {
+  put(stage: PipelineStage, chunks: readonly OfferedChunk[]): number {
     const { waiting } = this.stage(stage);
     const taken = chunks.slice(0, Math.max(0, this.waitingMax - waiting.length));
     for (const chunk of taken) waiting.push(chunk.claimId);
@@ -43,18 +43,18 @@ export class MemoryStageExchange {
     return chunks.length - taken.length;
   }
 
-  join(stage: StageName, server: Server): void {
+  join(stage: PipelineStage, server: Server): void {
     this.stage(stage).servers.push(server);
     this.handOut(stage);
   }
 
-  leave(stage: StageName, server: Server): void {
+  leave(stage: PipelineStage, server: Server): void {
     const { servers } = this.stage(stage);
     const at = servers.indexOf(server);
     if (at >= 0) servers.splice(at, 1);
   }
 
-  private stage(name: StageName): Stage {
+  private stage(name: PipelineStage): Stage {
     let stage = this.stages.get(name);
     if (stage === undefined) {
       stage = { waiting: [], servers: [] };
@@ -64,7 +64,7 @@ export class MemoryStageExchange {
   }
 
   /** In a later turn, as the other adapter does: nobody is called from within `offer`. */
-  private handOut(name: StageName): void {
+  private handOut(name: PipelineStage): void {
     setImmediate(() => {
       const { waiting, servers } = this.stage(name);
       while (waiting.length > 0) {
@@ -80,7 +80,7 @@ export class MemoryStageExchange {
     });
   }
 
-  private give(name: StageName, server: Server, claimId: string): void {
+  private give(name: PipelineStage, server: Server, claimId: string): void {
     const taking = (async () => server.take(claimId))()
       .catch(() => undefined)
       .finally(() => {
@@ -94,18 +94,18 @@ export class MemoryStageExchange {
 class MemoryStageQueue implements StageQueue {
   lost = 0;
   private readonly exchange: MemoryStageExchange;
-  private readonly served = new Map<StageName, Server>();
+  private readonly served = new Map<PipelineStage, Server>();
   private closed = false;
 
   constructor(exchange: MemoryStageExchange) {
     this.exchange = exchange;
   }
 
-  offer(stage: StageName, chunks: readonly OfferedChunk[]): void {
+  offer(stage: PipelineStage, chunks: readonly OfferedChunk[]): void {
     this.lost += this.closed ? chunks.length : this.exchange.put(stage, chunks);
   }
 
-  serve(stage: StageName, take: (claimId: string) => Promise<void>): void {
+  serve(stage: PipelineStage, take: (claimId: string) => Promise<void>): void {
     if (this.served.has(stage)) throw new Error(`stage ${stage} is served already`);
     if (this.closed) return;
     const server: Server = { take, taking: new Set() };

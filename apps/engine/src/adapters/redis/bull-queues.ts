@@ -2,7 +2,7 @@
  * BullMQ's queues of this engine, made when first asked for, all over one connection that never queues while Redis is
  * away. Stage queues and maintenance write through them, bull-board reads them.
  */
-import { STAGES, type StageName } from '@inorder/core';
+import { PIPELINE_STAGES, type PipelineStage } from '@inorder/core';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -16,16 +16,15 @@ export const ENDED_JOBS_MAX = 100;
 /** Events that BullMQ keeps in a stream per queue. Nobody of ours reads it. After FLUSHALL its own default holds, 10,000. */
 const EVENTS_MAX = 100;
 
-/** INGEST hands over to nobody's queue and DELIVER is the lane: what is between has one. */
-const QUEUED_STAGES = STAGES.filter((stage) => stage !== 'INGEST' && stage !== 'DELIVER');
-
-export function stageQueueName(stage: StageName): string {
+export function stageQueueName(stage: PipelineStage): string {
   return `inorder-stage-${stage.toLowerCase()}`;
 }
 
 export interface BullQueuesOptions {
   readonly url: string;
   readonly logger: Logger;
+  /** Names our workers on the board. */
+  readonly instance?: string;
   /** Default BULL_PREFIX; tests that share a Redis have their own. */
   readonly prefix?: string;
 }
@@ -33,6 +32,7 @@ export interface BullQueuesOptions {
 export class BullQueues {
   readonly prefix: string;
   readonly url: string;
+  readonly instance: string | undefined;
   private readonly redis: Redis;
   private readonly logger: Logger;
   private readonly queues = new Map<string, Queue>();
@@ -42,6 +42,7 @@ export class BullQueues {
   constructor(options: BullQueuesOptions) {
     this.prefix = options.prefix ?? BULL_PREFIX;
     this.url = options.url;
+    this.instance = options.instance;
     this.logger = options.logger;
     this.redis = connectForHints(options.url);
     this.redis.on('error', (error: Error) => this.failed(error));
@@ -84,7 +85,7 @@ export class BullQueues {
 
   /** Every queue there can be, for the board. */
   boardQueues(): readonly Queue[] {
-    return [...QUEUED_STAGES.map(stageQueueName), MAINTENANCE_QUEUE].map((name) => this.queue(name));
+    return [...PIPELINE_STAGES.map(stageQueueName), MAINTENANCE_QUEUE].map((name) => this.queue(name));
   }
 
   /** Redis did what it was asked. */

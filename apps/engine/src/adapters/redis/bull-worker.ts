@@ -53,6 +53,7 @@ export function startBullWorker(options: BullWorkerOptions): BullWorker {
     },
     {
       connection: redis,
+      ...(queues.instance === undefined ? {} : { name: queues.instance }),
       prefix: queues.prefix,
       concurrency: jobsMax,
       lockDuration: lockMs,

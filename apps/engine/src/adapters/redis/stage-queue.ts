@@ -6,7 +6,7 @@
  * committed row, and whoever hosts the stage looks for rows anyway (G11).
  */
 import { randomUUID } from 'node:crypto';
-import type { StageName } from '@inorder/core';
+import type { PipelineStage } from '@inorder/core';
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
 import type { OfferedChunk, StageQueue } from '../../stages/stage-queue.ts';
@@ -40,8 +40,8 @@ export interface RedisStageQueueOptions {
 
 export class RedisStageQueue implements StageQueue {
   private readonly options: RedisStageQueueOptions;
-  private readonly offers = new Map<StageName, StageOffers>();
-  private readonly workers = new Map<StageName, BullWorker>();
+  private readonly offers = new Map<PipelineStage, StageOffers>();
+  private readonly workers = new Map<PipelineStage, BullWorker>();
   private closed = false;
 
   constructor(options: RedisStageQueueOptions) {
@@ -59,7 +59,7 @@ export class RedisStageQueue implements StageQueue {
     return this.options.queues.isReady && [...this.workers.values()].every((worker) => worker.isReady);
   }
 
-  offer(stage: StageName, chunks: readonly OfferedChunk[]): void {
+  offer(stage: PipelineStage, chunks: readonly OfferedChunk[]): void {
     let offers = this.offers.get(stage);
     if (offers === undefined) {
       const { queues, waitingMax = WAITING_MAX } = this.options;
@@ -70,7 +70,7 @@ export class RedisStageQueue implements StageQueue {
     else offers.add(chunks);
   }
 
-  serve(stage: StageName, take: (claimId: string) => Promise<void>): void {
+  serve(stage: PipelineStage, take: (claimId: string) => Promise<void>): void {
     if (this.workers.has(stage)) throw new Error(`stage ${stage} is served already`);
     if (this.closed) return;
     const { queues, takesMax = TAKES_MAX, lockMs } = this.options;
