@@ -1,7 +1,11 @@
 /** The engine's configuration: one schema, parsed once, frozen, passed down. Every bad key is named at once. */
 import { PIPELINE_STAGES, type PipelineStage } from '@inorder/core';
 import { parseSecretKey } from '@inorder/db';
+import { interfaceCodeSchema } from '@inorder/shared';
 import { z } from 'zod';
+
+/** Series of their own in /metrics. */
+const METRICS_INTERFACES_MAX = 100;
 
 export const ROLES = ['ingest', 'validate', 'enrich', 'route', 'deliver', 'watchdog'] as const;
 export type EngineRole = (typeof ROLES)[number];
@@ -28,6 +32,8 @@ const schema = z.object({
   INORDER_DATA_DIR: z.string().min(1),
   /** Admin HTTP on loopback; 0 picks one. */
   INORDER_ADMIN_PORT: port.default(0),
+  /** Where the admin HTTP listens, and the address the others reach it by; loopback unless instances are on several machines. */
+  INORDER_ADMIN_HOST: z.string().min(1).max(255).default('127.0.0.1'),
   /** Shared secret of the admin HTTP. */
   INORDER_ADMIN_SECRET: z.string().min(16),
   /** 32 bytes as hex or base64: seals credentials and keys the search hashes. */
@@ -46,6 +52,17 @@ const schema = z.object({
   INORDER_LEASE_SEND_MARGIN_MS: milliseconds.default(2000),
   INORDER_LEASE_CLOSE_MARGIN_MS: milliseconds.default(1000),
   INORDER_RECONCILE_INTERVAL_MS: milliseconds.default(1000),
+  /** Comma-separated codes of interfaces that /metrics shows one by one. Default none: there may be 25,000. */
+  INORDER_METRICS_INTERFACES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((code) => code.trim())
+        .filter((code) => code !== ''),
+    )
+    .pipe(z.array(interfaceCodeSchema).max(METRICS_INTERFACES_MAX)),
   INORDER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Take orders although Postgres may forget a commit (fsync, full_page_writes or synchronous_commit off). */
   INORDER_UNSAFE: z.enum(['0', '1']).default('0'),
@@ -57,6 +74,7 @@ export interface EngineConfig {
   readonly instance: string;
   readonly roles: ReadonlySet<EngineRole>;
   readonly dataDir: string;
+  readonly adminHost: string;
   readonly adminPort: number;
   readonly adminSecret: string;
   readonly secretKey: Uint8Array;
@@ -66,6 +84,7 @@ export interface EngineConfig {
   readonly leaseSendMarginMs: number;
   readonly leaseCloseMarginMs: number;
   readonly reconcileIntervalMs: number;
+  readonly metricsInterfaces: readonly string[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly unsafe: boolean;
 }
@@ -92,6 +111,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     instance: e.INORDER_INSTANCE,
     roles: new Set(words.filter(isRole)),
     dataDir: e.INORDER_DATA_DIR,
+    adminHost: e.INORDER_ADMIN_HOST,
     adminPort: e.INORDER_ADMIN_PORT,
     adminSecret: e.INORDER_ADMIN_SECRET,
     secretKey: e.INORDER_SECRET_KEY,
@@ -101,6 +121,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     leaseSendMarginMs: e.INORDER_LEASE_SEND_MARGIN_MS,
     leaseCloseMarginMs: e.INORDER_LEASE_CLOSE_MARGIN_MS,
     reconcileIntervalMs: e.INORDER_RECONCILE_INTERVAL_MS,
+    metricsInterfaces: e.INORDER_METRICS_INTERFACES,
     logLevel: e.INORDER_LOG_LEVEL,
     unsafe: e.INORDER_UNSAFE === '1',
   });

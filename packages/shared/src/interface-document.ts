@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 
-const code = z
+/** `interface.code`: unique, never changed. */
+export const interfaceCodeSchema = z
   .string()
   .regex(/^[A-Z0-9][A-Z0-9-]{1,31}$/, 'must be 2 to 32 of A-Z, 0-9 and -, beginning with a letter or digit');
 const name = z.string().min(1).max(120);
@@ -157,7 +158,7 @@ export const sourceDocumentSchema = z.strictObject({
   /** On a shared queue: the message property whose value is the interface code. Without it the queue feeds each interface listed. */
   interfaceProperty: z.string().min(1).max(120).optional(),
   /** Interface codes it may feed. Without interfaceProperty every one of them gets its copy. */
-  interfaces: z.array(code).max(100_000).default([]),
+  interfaces: z.array(interfaceCodeSchema).max(100_000).default([]),
   /** At our own listener: how many links may produce at once. */
   producers: z.enum(['one', 'many']).default('one'),
   credit: z.int().min(1).max(2000).default(100),
@@ -187,7 +188,7 @@ export const siteDocumentSchema = z.strictObject({
   sources: z.record(name, sourceDocumentSchema).default({}),
   interfaces: z
     .record(
-      code,
+      interfaceCodeSchema,
       interfaceDocumentSchema.extend({
         name,
         site: z.string().max(120).default(''),

@@ -29,11 +29,12 @@ export interface OperationsOptions {
 
 /** The parts of a running engine, as far as they are looked at. */
 export interface RunningParts {
+  /** null where this instance delivers nothing. */
   readonly delivery: {
     counters(): object;
     readonly lanes: { all(): Iterable<MeasuredLane> };
     readonly destinations: { states: MetricSources['destinations'] };
-  };
+  } | null;
   readonly stages: Pick<Stages, 'counters'> | null;
   readonly ingest: Pick<Ingest, 'counters'>;
   readonly sources: Pick<Sources, 'waysIn'>;
@@ -65,9 +66,9 @@ export function openOperations(options: OperationsOptions): Operations {
     ingest: () => parts?.ingest.counters() ?? null,
     waysIn: () => parts?.sources.waysIn() ?? null,
     stages: () => parts?.stages?.counters() ?? null,
-    delivery: () => parts?.delivery.counters() ?? null,
-    lanes: () => parts?.delivery.lanes.all() ?? [],
-    destinations: () => parts?.delivery.destinations.states() ?? [],
+    delivery: () => parts?.delivery?.counters() ?? null,
+    lanes: () => parts?.delivery?.lanes.all() ?? [],
+    destinations: () => parts?.delivery?.destinations.states() ?? [],
     redisHintsLost: () => parts?.redis?.lost ?? null,
     stageHintsLost: () => parts?.stageQueue?.lost ?? null,
     interfaces,

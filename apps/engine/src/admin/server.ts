@@ -6,10 +6,18 @@ import { timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import type { InterfaceId, LaneStatus } from '@inorder/core';
-import { ADMIN_SECRET_HEADER, type Dependency, LANES_PATH, LANES_STREAM_PATH, Readiness } from '@inorder/shared';
+import {
+  ADMIN_SECRET_HEADER,
+  type Dependency,
+  LANES_PATH,
+  LANES_STREAM_PATH,
+  QUEUE_BOARD_PATH,
+  Readiness,
+} from '@inorder/shared';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { systemClock } from '../adapters/clock/system-clock.ts';
+import { type BoardQueues, queueBoard } from './queue-board.ts';
 
 export interface AdminOptions {
   /** Default loopback. A name or address of this machine that others reach it by; it goes into `url`. */
@@ -25,6 +33,8 @@ export interface AdminOptions {
     onChanged(listener: (changed: readonly LaneStatus[]) => void): () => void;
   };
   readonly counters: () => object;
+  /** For bull-board; null where there is no Redis. */
+  readonly queueBoard?: BoardQueues | null;
   /** In the text format of Prometheus. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> };
 }
@@ -57,6 +67,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const { metrics } = options;
   if (metrics !== undefined)
     app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
+  app.route(QUEUE_BOARD_PATH, queueBoard(options.queueBoard ?? null));
   app.get(LANES_STREAM_PATH, (c) =>
     streamSSE(c, async (stream) => {
       // A listener that does not read keeps one status of each lane waiting, the last one (G19).

@@ -1,12 +1,5 @@
 /** Delivery put together: ownership, lanes, settle loop, commands, replays, watchdog, feed. One object with a life. */
-import {
-  type Clock,
-  type DestinationId,
-  destinationId,
-  type InstanceId,
-  type InterfaceId,
-  type MessageId,
-} from '@inorder/core';
+import { type Clock, type DestinationId, destinationId, type InstanceId, type MessageId } from '@inorder/core';
 import type { Logger } from 'pino';
 import { openDestination } from '../adapters/destination.ts';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
@@ -15,7 +8,7 @@ import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { SiteCache } from '../site/site-cache.ts';
 import type { Stages } from '../stages/stages.ts';
-import { Housekeeping } from '../watchdog/housekeeping.ts';
+import { LaneInvariants } from '../watchdog/lane-invariants.ts';
 import { Reconcile } from '../watchdog/reconcile.ts';
 import { Commands } from './commands.ts';
 import { Destinations } from './destinations.ts';
@@ -28,7 +21,7 @@ import { OutboundPayloads } from './outbound-payloads.ts';
 import { Ownership } from './ownership.ts';
 import { Replays } from './replays.ts';
 import type { DeliverySettings } from './settings.ts';
-import { SettleLoop } from './settle-loop.ts';
+import { SettleLoop, type SettleLoopOptions } from './settle-loop.ts';
 import type { ShardHold } from './shard-hold.ts';
 import { StatusFeed } from './status-feed.ts';
 
@@ -48,12 +41,15 @@ export interface DeliveryOptions {
   readonly offerToStages: (ids: readonly MessageId[]) => Promise<number>;
   /** For late replays, which run through the stages here and write nothing. */
   readonly stages: () => Pick<Stages, 'runDetached'>;
+  /** For metrics, as SettleLoop's `onCommitted`. */
+  readonly onSettled?: SettleLoopOptions['onCommitted'];
 }
 
 export interface Delivery {
   readonly inbox: LaneInbox;
   readonly lanes: Lanes;
   readonly feed: StatusFeed;
+  readonly destinations: Pick<Destinations<Lane>, 'states'>;
   /** Reads are counted for the measure of ARCHITECTURE.md. */
   counters(): object;
   start(): Promise<void>;
@@ -74,13 +70,13 @@ class Assembled implements Delivery {
   readonly feed: StatusFeed;
   private readonly options: DeliveryOptions;
   private readonly settleLoop: SettleLoop;
-  private readonly destinations: Destinations<Lane>;
+  readonly destinations: Destinations<Lane>;
   private readonly payloads: OutboundPayloads;
   private readonly ownership: Ownership;
   private readonly commands: Commands;
   private readonly replays: Replays;
   private readonly reconcile: Reconcile;
-  private readonly housekeeping: Housekeeping;
+  private readonly invariants: LaneInvariants;
   private stopped = false;
 
   constructor(options: DeliveryOptions) {
@@ -98,6 +94,7 @@ class Assembled implements Delivery {
       clock,
       logger,
       onLost: (hold) => this.ownership.lose(hold),
+      onCommitted: options.onSettled,
     });
     this.destinations = new Destinations<Lane>({
       clock,
@@ -160,7 +157,7 @@ class Assembled implements Delivery {
       settings,
       restage: (ids) => this.restage(ids),
     });
-    this.housekeeping = new Housekeeping({ database, lanes: this.lanes, incidents, clock, logger, settings });
+    this.invariants = new LaneInvariants({ database, lanes: this.lanes, incidents, clock, logger });
     this.ownership = new Ownership({
       queries: database,
       presence: options.presence,
@@ -198,7 +195,7 @@ class Assembled implements Delivery {
     await this.ownership.start();
     this.commands.start();
     this.reconcile.start();
-    this.housekeeping.start();
+    this.invariants.start();
     this.options.site.onChange(() => this.configured());
   }
 
@@ -215,7 +212,7 @@ class Assembled implements Delivery {
     this.stopped = true;
     await this.commands.stop();
     await this.reconcile.stop();
-    await this.housekeeping.stop();
+    await this.invariants.stop();
     await this.ownership.stop();
     await this.settleLoop.drained();
     this.feed.stop();

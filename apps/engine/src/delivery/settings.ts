@@ -14,8 +14,6 @@ export interface DeliverySettings {
   readonly commandExpiryMs: number;
   readonly outboundCacheBytesMax: number;
   readonly stageStuckMs: number;
-  /** Days that a JMS message id and its bytes are remembered (G2). */
-  readonly dedupeDays: number;
 }
 
 export const DELIVERY_DEFAULTS: DeliverySettings = {
@@ -33,5 +31,4 @@ export const DELIVERY_DEFAULTS: DeliverySettings = {
   commandExpiryMs: 60_000,
   outboundCacheBytesMax: 128 * 1024 * 1024,
   stageStuckMs: 30_000,
-  dedupeDays: 7,
 };

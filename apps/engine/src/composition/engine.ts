@@ -1,0 +1,233 @@
+/**
+ * One engine, put together from its configuration: which parts an instance has follows from its roles. Order of life:
+ * lock → Postgres → configuration → heartbeat → lanes → stages → ingest → sources; and back again.
+ */
+import { type Clock, type InterfaceId, instanceId } from '@inorder/core';
+import { joinSecrets, messageKeyHasher, openSecrets } from '@inorder/db';
+import { COMMANDS_CHANNEL, type ConnectionDocument, type DestinationDocument } from '@inorder/shared';
+import type { Logger } from 'pino';
+import { errorCodeOf } from '../adapters/postgres/database.ts';
+import { lockInstance } from '../admin/instance-lock.ts';
+import { openOperations } from '../admin/operations.ts';
+import { startAdmin } from '../admin/server.ts';
+import { type EngineConfig, hostedStages } from '../config.ts';
+import { createDelivery, type Delivery, type DeliveryOptions } from '../delivery/delivery.ts';
+import { elsewhere } from '../delivery/elsewhere.ts';
+import { Incidents } from '../delivery/incidents.ts';
+import { DELIVERY_DEFAULTS, type DeliverySettings } from '../delivery/settings.ts';
+import { createIngest, INGEST_LIMITS } from '../ingest/ingest.ts';
+import { keepRefused } from '../ingest/refused.ts';
+import { Sources } from '../ingest/sources.ts';
+import { Presence } from '../presence/presence.ts';
+import { openSiteCache } from '../site/site-cache.ts';
+import { offerToStages } from '../stages/offer-messages.ts';
+import { createStages, type Stages } from '../stages/stages.ts';
+import { MAINTENANCE_DEFAULTS, Maintenance, maintenanceJobs } from '../watchdog/maintenance.ts';
+import { openHints } from './hints.ts';
+import { openStore } from './store.ts';
+
+export const VERSION = '0.1.0';
+
+/** Messages that ingest hands to its own stages where other instances could take them as well. */
+const SHARED_BACKLOG_MAX = 1000;
+
+export interface Engine {
+  /** Resolves when it serves. */
+  start(): Promise<void>;
+  /** In the reverse order; a part that does not end cleanly is told and does not keep the others. */
+  stop(): Promise<void>;
+}
+
+/** Everything is there and nothing moves yet. @throws where Postgres is away or the instance runs already. */
+export async function assembleEngine(config: EngineConfig, clock: Clock, logger: Logger): Promise<Engine> {
+  const instance = instanceId(config.instance);
+  const settings = deliverySettings(config);
+  const lock = await lockInstance(config.dataDir, config.instance);
+  const store = await openStore(config, clock, logger);
+  const { database, laneDatabase } = store;
+  const site = await openSiteCache({
+    database,
+    clock,
+    logger,
+    // The stored document and its sealed secrets are our own writing; zod checks the document after this.
+    openDocument: (document, sealed, ownerId) =>
+      joinSecrets(document as ConnectionDocument | DestinationDocument, openSecrets(sealed, ownerId, config.secretKey)),
+  });
+  let serving = false;
+  const operations = openOperations({
+    version: VERSION,
+    instance: config.instance,
+    leaseMs: settings.leaseMs,
+    database,
+    clock,
+    isServing: () => serving,
+    hasRedis: config.redisUrl !== undefined,
+    takesIn: config.roles.has('ingest'),
+    interfaces: config.metricsInterfaces,
+  });
+  const { metrics } = operations;
+  const hints = openHints({
+    redisUrl: config.redisUrl,
+    instance: config.instance,
+    clock,
+    logger,
+    onWake: (ends) => delivery?.woken(ends),
+    onCommand: () => delivery?.wakeCommands(),
+    onConfig: () =>
+      void site
+        .refresh()
+        .catch((error: unknown) => logger.warn({ code: errorCodeOf(error) }, 'configuration not read yet')),
+  });
+  const { queue } = hints;
+  const admin = await startAdmin({
+    host: config.adminHost,
+    port: config.adminPort,
+    secret: config.adminSecret,
+    dependencies: operations.dependencies,
+    isServing: () => serving,
+    lanes: {
+      snapshot: () => delivery?.feed.snapshot() ?? [],
+      onChanged: (listener) => delivery?.feed.onChanged(listener) ?? (() => undefined),
+    },
+    counters: () => ({
+      delivery: delivery?.counters() ?? null,
+      stages: stages.counters(),
+      ingest: ingest.counters(),
+      redisLost: hints.redis?.lost ?? null,
+      stageHintsLost: queue.lost,
+    }),
+    metrics,
+    queueBoard: hints.board,
+  });
+  const presence = new Presence({
+    queries: laneDatabase,
+    card: { instance, roles: [...config.roles], adminUrl: admin.url, version: VERSION },
+    clock,
+    logger,
+    instanceHeartbeatMs: settings.instanceHeartbeatMs,
+    leaseMs: settings.leaseMs,
+  });
+  const ownerOf = (id: InterfaceId): string | null => {
+    const shard = site.interfaceById(id)?.shard;
+    return shard === undefined ? null : presence.ownerOf(shard);
+  };
+  const others = elsewhere(hints.wakeUps(ownerOf));
+  const deliveryOptions: DeliveryOptions = {
+    database: laneDatabase,
+    snapshots: store.snapshots,
+    site,
+    presence,
+    instance,
+    clock,
+    logger,
+    settings,
+    elsewhere: others,
+    offerToStages: (ids) => offerToStages({ queries: database, queue, stageStuckMs: settings.stageStuckMs }, ids),
+    stages: () => stages,
+    onSettled: metrics.settled,
+  };
+  const delivery: Delivery | null = config.roles.has('deliver') ? createDelivery(deliveryOptions) : null;
+  const lanes = operations.watch(delivery?.inbox ?? others);
+  const stages: Stages = createStages({
+    database,
+    site,
+    lanes,
+    clock,
+    logger,
+    instance,
+    hosts: hostedStages(config.roles),
+    queue,
+    othersHelp: () => presence.alive('validate').some((name) => name !== config.instance),
+    leaseMs: settings.leaseMs,
+    reconcileIntervalMs: settings.reconcileIntervalMs,
+    hashKey: messageKeyHasher(config.secretKey),
+    limits: config.redisUrl === undefined ? {} : { stageBacklogMax: SHARED_BACKLOG_MAX },
+  });
+  const ingest = createIngest({
+    database,
+    site,
+    sourceEpoch: (id) => sources.epochOf(id),
+    lanes,
+    stages,
+    clock,
+    logger,
+    instance,
+    onCommitted: metrics.stored,
+  });
+  const sources = new Sources({
+    queries: database,
+    site,
+    instance,
+    clock,
+    logger,
+    leaseMs: config.leaseMs,
+    renewMs: config.leaseRenewMs,
+    handler: ingest.handle,
+    onRefused: keepRefused(database, logger),
+    listenPort: config.amqpPort,
+    payloadBytesMax: INGEST_LIMITS.payloadBytesMax,
+  });
+  const maintenance = new Maintenance({
+    database,
+    scheduler: hints.scheduler,
+    jobs: config.roles.has('watchdog')
+      ? maintenanceJobs({ database, incidents: new Incidents(database, logger), settings: MAINTENANCE_DEFAULTS })
+      : [],
+    instance,
+    clock,
+    logger,
+    leaseMs: settings.leaseMs,
+  });
+  operations.attach({ delivery, stages, ingest, sources, redis: hints.redis, stageQueue: queue });
+  let unlisten = async (): Promise<void> => undefined;
+
+  return {
+    async start() {
+      unlisten = database.listen(COMMANDS_CHANNEL, () => delivery?.wakeCommands());
+      await presence.start();
+      await delivery?.start();
+      if (delivery !== null) hints.show(delivery);
+      stages.start();
+      maintenance.start();
+      if (config.roles.has('ingest')) await sources.start();
+      serving = true;
+      logger.info({ admin: admin.url, roles: [...config.roles] }, 'engine serves');
+    },
+    async stop() {
+      serving = false;
+      const parts: readonly (readonly [string, () => Promise<unknown> | undefined])[] = [
+        ['sources', () => sources.stop()],
+        ['ingest', () => ingest.stop()],
+        ['stages', () => stages.stop()],
+        ['maintenance', () => maintenance.stop()],
+        ['delivery', () => delivery?.stop()],
+        ['presence', () => presence.stop()],
+        ['command wake', () => unlisten()],
+        ['hints', () => hints.close()],
+        ['admin', () => admin.close()],
+        ['site', () => site.close()],
+        ['postgres', () => store.close()],
+        ['lock', () => lock.release()],
+      ];
+      for (const [part, stop] of parts) {
+        try {
+          await stop();
+        } catch (error) {
+          logger.warn({ part, code: errorCodeOf(error) }, 'part not stopped cleanly');
+        }
+      }
+    },
+  };
+}
+
+function deliverySettings(config: EngineConfig): DeliverySettings {
+  const { leaseMs, leaseRenewMs, leaseSendMarginMs, leaseCloseMarginMs, reconcileIntervalMs } = config;
+  return {
+    ...DELIVERY_DEFAULTS,
+    leaseMs,
+    leaseRenewMs,
+    leaseSendMarginMs,
+    leaseCloseMarginMs,
+    reconcileIntervalMs,
+  };
+}

@@ -1,0 +1,47 @@
+/** The pools to Postgres of one engine, and what is asked of it before anything else. */
+import { type Clock, type InstanceId, instanceId } from '@inorder/core';
+import type { Logger } from 'pino';
+import { createDatabase, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { openPlanSnapshots, type PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
+import { releaseOwnClaims } from '../adapters/postgres/stage-queries.ts';
+import { checkStore } from '../adapters/postgres/store-check.ts';
+import type { EngineConfig } from '../config.ts';
+
+export interface Store {
+  readonly database: Database;
+  /** Of leases and lanes: a settlement that hangs ends before the lease does. */
+  readonly laneDatabase: Database;
+  readonly snapshots: PlanSnapshots;
+  close(): Promise<void>;
+}
+
+/** @throws where Postgres is away, or may forget a commit and nobody said that this is well. */
+export async function openStore(config: EngineConfig, clock: Clock, logger: Logger): Promise<Store> {
+  const onIdleError = (error: Error): void => logger.warn({ code: errorCodeOf(error) }, 'postgres connection lost');
+  const common = { url: config.databaseUrl, clock, onIdleError };
+  const named = (what: string): string => `inorder ${config.instance}${what}`;
+  const database = createDatabase({
+    ...common,
+    statementTimeoutMs: 10_000,
+    connectionsMax: 8,
+    applicationName: named(''),
+  });
+  const laneDatabase = createDatabase({
+    ...common,
+    statementTimeoutMs: Math.max(500, config.leaseSendMarginMs - 500),
+    connectionsMax: 6,
+    applicationName: named(' lanes'),
+  });
+  const snapshots = openPlanSnapshots(config.databaseUrl, named(' plans'), onIdleError);
+  const instance: InstanceId = instanceId(config.instance);
+  await checkStore(database, logger, config.unsafe);
+  await releaseOwnClaims(database, instance);
+  return {
+    database,
+    laneDatabase,
+    snapshots,
+    async close() {
+      await Promise.all([laneDatabase.close(), database.close(), snapshots.close()]);
+    },
+  };
+}
