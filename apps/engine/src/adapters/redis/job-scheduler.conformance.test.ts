@@ -117,6 +117,28 @@ describe.skipIf(shared === undefined)('a job scheduler whose Redis does what it 
     await eventually('its interval is new', async () => (await queue.getJobScheduler('kept'))?.every === 30_000);
   });
 
+  test('an instance without jobs takes none, and removes no schedule', async () => {
+    await using server = await redisServer();
+    await server.start();
+    await using world = new World(server.url, 'test');
+    const idle = [world.add(), world.add()];
+    await eventually('they are there', () => idle.every(({ queues }) => queues.isReady));
+    const { scheduler, queues } = world.add();
+    let calls = 0;
+    // So seldom that its own timer does not call it.
+    scheduler.every('seldom', 3_600_000, async () => {
+      calls += 1;
+    });
+    await eventually('it is called', () => calls === 1);
+    idle.push(world.add());
+    const queue = queues.queue(MAINTENANCE_QUEUE);
+    for (let time = 2; time <= 12; time += 1) {
+      await queue.add('seldom', {});
+      await eventually('whoever knows it is called', () => calls === time, { everyMs: 5 });
+    }
+    expect(await schedules(queues)).toEqual(['seldom']);
+  });
+
   test('G11: after FLUSHALL the schedules come back', async () => {
     await using server = await redisServer();
     await server.start();

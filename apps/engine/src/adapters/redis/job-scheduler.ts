@@ -36,10 +36,11 @@ export interface RedisJobSchedulerOptions {
 export class RedisJobScheduler implements JobScheduler {
   private readonly options: RedisJobSchedulerOptions;
   private readonly jobs: ScheduledJobs;
-  private readonly worker: BullWorker;
   private readonly syncMs: number;
   private readonly detach: () => void;
-  private cancel: () => void;
+  /** null as long as there are no jobs: an instance that knows none must not be given any, nor tidy up. */
+  private worker: BullWorker | null = null;
+  private cancel = (): void => undefined;
   private syncing: Promise<void> | null = null;
   private tidied = false;
   private synced = false;
@@ -50,35 +51,35 @@ export class RedisJobScheduler implements JobScheduler {
     this.options = options;
     this.syncMs = syncMs;
     this.jobs = new ScheduledJobs(clock, logger);
-    this.worker = startBullWorker({
-      queues,
-      name: MAINTENANCE_QUEUE,
-      jobsMax: 1,
-      // A name we do not know is another version's: it calls it itself.
-      work: async (job) => this.jobs.get(job.name)?.call(),
-    });
     this.detach = queues.onReady(() => this.sync());
-    // In a turn of its own: by then the jobs of this start are known.
-    this.cancel = clock.schedule(0, () => this.sync());
   }
 
   every(name: string, everyMs: number, run: () => Promise<void>): void {
     const job = this.jobs.add(name, everyMs, run);
     job.plan(Math.min(everyMs, FIRST_LOOK_MS), () => this.look(job));
-    if (this.synced) this.sync();
+    this.worker ??= startBullWorker({
+      queues: this.options.queues,
+      name: MAINTENANCE_QUEUE,
+      jobsMax: 1,
+      // A name we do not know is another version's: it calls it itself.
+      work: async (one) => this.jobs.get(one.name)?.call(),
+    });
+    // In a turn of its own, once for all that are named in this one.
+    this.cancel();
+    this.cancel = this.options.clock.schedule(0, () => this.sync());
   }
 
   async close(): Promise<void> {
     this.closed = true;
     this.detach();
     this.cancel();
-    await Promise.all([this.jobs.stop(), this.worker.close()]);
+    await Promise.all([this.jobs.stop(), this.worker?.close()]);
     await this.syncing;
   }
 
   /** Whether Redis calls our jobs, as far as we know. */
   private get isCalling(): boolean {
-    return this.synced && this.options.queues.isReady && this.worker.isReady;
+    return this.synced && this.options.queues.isReady && this.worker?.isReady === true;
   }
 
   private look(job: ScheduledJob): void {
@@ -88,7 +89,7 @@ export class RedisJobScheduler implements JobScheduler {
   }
 
   private sync(): void {
-    if (this.closed || this.syncing !== null) return;
+    if (this.closed || this.worker === null || this.syncing !== null) return;
     this.cancel();
     this.syncing = this.compare()
       .then(
