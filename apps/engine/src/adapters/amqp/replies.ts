@@ -40,7 +40,7 @@ export function replyRequest(
 function idOnWire(id: AmqpScalar): ReplyRequest['correlationId'] {
   switch (id.kind) {
     case 'string':
-      return id.bytes.toString('utf8');
+      return id.bytes.length === 0 ? undefined : id.bytes.toString('utf8');
     case 'uuid':
       return Buffer.from(id.bytes);
     case 'binary':
@@ -50,7 +50,11 @@ function idOnWire(id: AmqpScalar): ReplyRequest['correlationId'] {
       bytes.writeBigUInt64BE(BigInt.asUintN(64, id.value));
       return ulongOf(bytes);
     }
-    default:
+    case 'null':
+    case 'boolean':
+    case 'number':
+    case 'symbol':
+    case 'other':
       return undefined;
   }
 }

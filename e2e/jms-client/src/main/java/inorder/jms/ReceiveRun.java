@@ -21,7 +21,7 @@ final class ReceiveRun {
         List<Json.Line> messages = new ArrayList<>();
         Json.Line result = new Json.Line().put("messages", messages);
         String during = "connect";
-        try (Connection connection = new JmsConnectionFactory(options.user(), options.password(), options.url()).createConnection()) {
+        try (Connection connection = new JmsConnectionFactory(options.user(), options.password(), options.url(0)).createConnection()) {
             connection.start();
             during = "session";
             Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);

@@ -96,7 +96,7 @@ final class SendRun {
     private void attempt(long startedAtNs) throws JMSException, InterruptedException {
         during = "connect";
         attempts++;
-        JmsConnectionFactory factory = new JmsConnectionFactory(options.user(), options.password(), options.url());
+        JmsConnectionFactory factory = new JmsConnectionFactory(options.user(), options.password(), options.url(attempts - 1));
         if (options.ids().equals("stable")) factory.setMessageIDPolicy(ids);
         try (Connection connection = factory.createConnection()) {
             connection.start();
@@ -118,7 +118,14 @@ final class SendRun {
             during = "close";
         } finally {
             awaitInFlight(0);
+            forgetDoubtful();
         }
+    }
+
+    /** What is in doubt at the end of a connection is OPEN still: the next connection begins with it. */
+    private synchronized void forgetDoubtful() {
+        if (!options.retry()) doubtful.forEach(this::showFailure);
+        doubtful.clear();
     }
 
     /** Producers of one session by queue. */
@@ -256,26 +263,28 @@ final class SendRun {
         if (!inDoubt()) return;
         Thread.sleep(SETTLE_MS);
         boolean lost = producers.closed();
-        JMSException anExample = null;
+        JMSException again = null;
         synchronized (this) {
-            for (Map.Entry<Integer, Exception> entry : doubtful.entrySet()) {
+            for (Map.Entry<Integer, Exception> entry : List.copyOf(doubtful.entrySet())) {
+                int index = entry.getKey();
                 Exception failed = entry.getValue();
-                boolean again = lost || isReleased(failed);
-                if (!again || !options.retry()) {
-                    if (failures.size() < FAILURES_SHOWN_MAX) {
-                        failures.add(Failure.of(failed, during).put("controlId", orders.controlIdOf(entry.getKey())));
-                    }
+                if (lost || isReleased(failed)) {
+                    again = failed instanceof JMSException jms ? jms : new JMSException(String.valueOf(failed));
+                    continue;
                 }
-                if (!again) {
-                    states[entry.getKey()] = State.REFUSED;
-                    refused++;
-                    progressAtNs = System.nanoTime();
-                } else if (failed instanceof JMSException jms) anExample = jms;
-                else anExample = new JMSException(String.valueOf(failed));
+                doubtful.remove(index);
+                showFailure(index, failed);
+                states[index] = State.REFUSED;
+                refused++;
+                progressAtNs = System.nanoTime();
             }
-            doubtful.clear();
         }
-        if (anExample != null) throw anExample;
+        if (again != null) throw again;
+    }
+
+    private void showFailure(int index, Exception failed) {
+        if (failures.size() >= FAILURES_SHOWN_MAX) return;
+        failures.add(Failure.of(failed, during).put("controlId", orders.controlIdOf(index)));
     }
 
     /** Given back by the peer, which takes it later. */
