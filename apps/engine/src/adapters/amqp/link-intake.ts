@@ -38,6 +38,11 @@ export interface IntakeOptions {
   readonly counters: AmqpCounters;
   /** `refuse`: a transfer settled by its sender closes the link. `take`: it is handed on, because nobody else has it. */
   readonly preSettled: 'refuse' | 'take';
+  /**
+   * When credit is given again. RabbitMQ 3 takes the credit of a flow as it stands and forgets what is on its way, so a
+   * flow while credit is out makes it send beyond it; after `usedUp` nothing is on its way.
+   */
+  readonly renewal: 'settled' | 'usedUp';
   /** Takes replies to JMSReplyTo, after the outcome is written. */
   readonly replies: ReplySink;
   /** We close the link for cause. */
@@ -260,6 +265,7 @@ export class LinkIntake {
   #topUp(): void {
     if (this.#mode !== 'OPEN' || this.#cancelHold !== undefined) return;
     if (this.#unsettledBytes > this.#o.settings.unsettledBytesMax) return;
+    if (this.#o.renewal === 'usedUp' && this.#o.receiver.credit > 0) return;
     const missing = this.#credit - this.#unsettled - this.#o.receiver.credit;
     if (missing > 0) this.#o.receiver.add_credit(missing);
   }

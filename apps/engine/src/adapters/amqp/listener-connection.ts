@@ -207,6 +207,7 @@ export class ListenerConnection {
       receiver: receiverOf(receiver),
       settings: this.#o.settings,
       preSettled: 'refuse',
+      renewal: 'settled',
       replies: this.#replies,
       onViolation: (error) => this.#closeLink(receiver, error),
     });

@@ -130,6 +130,7 @@ export class ReceiverQueue {
       receiver: receiverOf(receiver),
       settings,
       preSettled: 'take',
+      renewal: 'usedUp',
       replies: this.#replies,
       onViolation: (error) => lost(error.description),
     });
