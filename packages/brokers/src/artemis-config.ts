@@ -1,5 +1,5 @@
 /** What Artemis reads at its start. */
-import { type BrokerQueue, DEAD_LETTERS } from './broker.ts';
+import { type BrokerQueue, DEAD_LETTERS, IDLE_TIMEOUT_MS } from './broker.ts';
 
 export interface ArtemisConfig {
   readonly dataFolder: string;
@@ -20,7 +20,7 @@ export const EXPIRED = 'ExpiryQueue';
  * listens to), a dead-letter address (without one a rejected message is gone), no stop at a disk that is 90 % full.
  */
 export function brokerXml({ dataFolder, port, tls, queues }: ArtemisConfig): string {
-  const options = 'protocols=AMQP;amqpCredits=1000;amqpLowCredits=300;securityDomain=activemq';
+  const options = `protocols=AMQP;amqpIdleTimeout=${IDLE_TIMEOUT_MS};amqpCredits=1000;amqpLowCredits=300;securityDomain=activemq`;
   const tlsOptions = (keyStore: string): string =>
     `${options};sslEnabled=true;keyStoreType=PEMCFG;keyStorePath=${keyStore}`;
   const own = queues.filter((queue) => queue.name !== DEAD_LETTERS);
@@ -55,7 +55,10 @@ export function brokerXml({ dataFolder, port, tls, queues }: ArtemisConfig): str
     <address-settings>
       ${addressSetting('#', { name: '#' })}
       ${addressSetting(`${EXCLUSIVE_PREFIX}#`, { name: '#', exclusive: true })}
-      ${own.map((queue) => addressSetting(queue.name, queue)).join('\n      ')}
+      ${own
+        .filter(hasSettings)
+        .map((queue) => addressSetting(queue.name, queue))
+        .join('\n      ')}
     </address-settings>
     <addresses>
       ${address(DEAD_LETTERS, false)}
@@ -71,6 +74,10 @@ const PERMISSIONS = [
   ...['createAddress', 'deleteAddress', 'createDurableQueue', 'deleteDurableQueue', 'createNonDurableQueue'],
   ...['deleteNonDurableQueue', 'send', 'consume', 'browse', 'manage'],
 ];
+
+function hasSettings({ exclusive, deadLetter, deliveriesMax, expiryMs }: BrokerQueue): boolean {
+  return [exclusive, deadLetter, deliveriesMax, expiryMs].some((setting) => setting !== undefined);
+}
 
 function addressSetting(match: string, queue: BrokerQueue): string {
   const deadLetter = queue.deadLetter === undefined ? DEAD_LETTERS : queue.deadLetter;

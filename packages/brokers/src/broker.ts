@@ -66,6 +66,12 @@ export type BrokerKind = 'artemis' | 'rabbitmq';
 /** Where rejected messages go unless a queue says otherwise. */
 export const DEAD_LETTERS = 'DLQ';
 
+/**
+ * A client that says nothing for this long is given up, and an exclusive queue goes to the next reader: a frozen reader
+ * holds it no longer than that. The brokers' own defaults are 60,000.
+ */
+export const IDLE_TIMEOUT_MS = 10_000;
+
 /** Why a broker cannot run on this machine: something is not installed. Anything else that fails is an ordinary error. */
 export class BrokerMissing extends Error {
   override readonly name = 'BrokerMissing';

@@ -15,6 +15,7 @@ import {
   type BrokerSetup,
   type BrokerTls,
   DEAD_LETTERS,
+  IDLE_TIMEOUT_MS,
 } from './broker.ts';
 import { freePorts } from './free-port.ts';
 import { loginOf, makePrivateFolder, writePrivate } from './private-folder.ts';
@@ -79,6 +80,7 @@ function configOf(folder: string, ports: Ports): string {
   return [
     `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
     `load_definitions = ${at('definitions.json')}`,
+    `heartbeat = ${IDLE_TIMEOUT_MS / 1000}`,
     'management.tcp.ip = 127.0.0.1',
     `management.tcp.port = ${ports.management}`,
     ...(ports.tls === undefined

@@ -58,12 +58,14 @@ export function createServiceHost(): ServiceHost {
   };
 }
 
-interface RunFolder {
+export interface RunFolder {
   readonly path: string;
+  /** Ends what runs in it and removes it. */
   close(): Promise<void>;
 }
 
-function openRunFolder(): RunFolder {
+/** A folder whose services end with this process, however it ends. */
+export function openRunFolder(): RunFolder {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-test-'));
   // As root the server runs as another account, which must be able to walk through.
   chmodSync(folder, 0o711);

@@ -14,22 +14,33 @@ process.stdin.on('close', () => {
   void reap(folder);
 });
 
+/**
+ * Process id files, in the order of their end. SIGINT is Postgres' fast shutdown; Redis, which keeps nothing here, ends
+ * on it too; Erlang would ask the terminal what to do.
+ */
+const ENDED_BY = [
+  ['redis.pid', 'SIGINT'],
+  ['postgres/postmaster.pid', 'SIGINT'],
+  ['artemis.pid', 'SIGTERM'],
+  ['rabbitmq.pid', 'SIGTERM'],
+  ['epmd.pid', 'SIGTERM'],
+] as const;
+
 async function reap(root: string): Promise<void> {
   // A start that was under way may still write its lock file: look until the folder stays quiet.
   for (let round = 0; round < 3; round += 1) {
-    for (const file of ['redis.pid', 'postgres/postmaster.pid']) await endProcessOf(root, path.join(root, file));
+    for (const [file, signal] of ENDED_BY) await endProcessOf(root, path.join(root, file), signal);
     await delay(50);
   }
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   if (existsSync(root) && readdirSync(root).length > 0) process.exitCode = 1;
 }
 
-async function endProcessOf(root: string, file: string): Promise<void> {
+async function endProcessOf(root: string, file: string, signal: NodeJS.Signals): Promise<void> {
   if (!existsSync(file)) return;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-  // SIGINT is Postgres' fast shutdown; Redis, which keeps nothing here, ends on it too.
   for (let waited = 0; isOurs(root, pid) && waited < 5_000; waited += 50) {
-    if (waited === 0) process.kill(pid, 'SIGINT');
+    if (waited === 0) process.kill(pid, signal);
     await delay(50);
   }
   if (isOurs(root, pid)) process.kill(pid, 'SIGKILL');

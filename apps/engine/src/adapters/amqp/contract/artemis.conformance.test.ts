@@ -1,0 +1,4 @@
+import { ARTEMIS } from './columns.ts';
+import { contract } from './contract.ts';
+
+contract(ARTEMIS);

@@ -1,0 +1,4 @@
+import { LISTENER } from './columns.ts';
+import { contract } from './contract.ts';
+
+contract(LISTENER);

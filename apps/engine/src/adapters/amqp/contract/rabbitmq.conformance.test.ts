@@ -1,0 +1,4 @@
+import { RABBITMQ } from './columns.ts';
+import { contract } from './contract.ts';
+
+contract(RABBITMQ);
