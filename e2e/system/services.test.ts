@@ -1,8 +1,5 @@
-/** Postgres and Redis go and come back under load (G11, G12). Both are this file's own: nobody else is hurt. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+/** Postgres goes and comes back under load (G12). It is this file's own: nobody else is hurt. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +7,6 @@ import { createDatabase, migrate, withDatabase } from '@inorder/db';
 import { startEmbeddedPostgres } from '@inorder/db/embedded';
 import { SHORT_LEASES } from '@inorder/testkit/engine-process';
 import { eventually } from '@inorder/testkit/eventually';
-import { freePort } from '@inorder/testkit/services';
 import { expect, test } from 'vitest';
 import { allSettled, brokenNumbers, incidentsOf, numbersOf, type Rig, startRig } from './rig.ts';
 
@@ -74,65 +70,3 @@ test('G12: Postgres stopped, then killed, under load: nothing is accepted meanwh
   expect((await incidentsOf(rig)).filter((incident) => incident.open)).toEqual([]);
   expect((await engine.stop()).code).toBe(0);
 });
-
-const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
-
-test.skipIf(!hasRedis)(
-  'G11: Redis flushed again and again, killed and started under load: nothing lost, nothing reordered, delivery goes on',
-  async () => {
-    const port = await freePort();
-    let redis = await startRedis(port);
-    await using stack = new AsyncDisposableStack();
-    stack.defer(() => endRedis(redis));
-    await using rig = await startRig({ codes: CODES, redisUrl: `redis://127.0.0.1:${port}` });
-    // Stages in one process, lanes in the other: what happened must be heard of over Redis or found in Postgres.
-    await rig.start({ instance: 'engine-in', roles: 'ingest,validate,enrich,route', env: SHORT_LEASES });
-    await rig.start({ instance: 'engine-out', roles: 'deliver,watchdog', env: SHORT_LEASES });
-    const upstream = rig.load({ ratePerSecond: 60 });
-    await more(rig, 60);
-    await eventually('Redis holds cached windows', async () =>
-      (await ask(port, 'KEYS delivery:*')).includes('delivery:'),
-    );
-    for (let round = 0; round < 5; round += 1) {
-      await ask(port, 'FLUSHALL');
-      await more(rig, 20);
-    }
-    await endRedis(redis);
-    await more(rig, 60);
-    redis = await startRedis(port);
-    await more(rig, 60);
-    await eventually('its windows are there again', async () =>
-      (await ask(port, 'KEYS delivery:*')).includes('delivery:'),
-    );
-    upstream.setRate(0);
-    await upstream.drained();
-    await nothingLost(rig);
-    expect(rig.lis.judge.report()).toMatchObject({ repeats: 0 });
-  },
-);
-
-async function startRedis(port: number): Promise<ChildProcess> {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const child = spawn('redis-server', args, { stdio: 'ignore', cwd: os.tmpdir() });
-  await eventually('Redis answers', async () => (await ask(port, 'PING')).includes('PONG'));
-  return child;
-}
-
-async function endRedis(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
-
-/** One inline command of Redis' protocol, and the first bytes of its answer. */
-function ask(port: number, command: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`));
-    socket.once('data', (data) => {
-      resolve(data.toString());
-      socket.destroy();
-    });
-    socket.on('error', reject);
-  });
-}
