@@ -151,7 +151,7 @@ function Missing({
         </Link>
       }
     >
-      Numbers are given at ingest, from 1 on without a gap. This one has not been given yet, or retention has taken it.
+      {`${message.charAt(0).toUpperCase()}${message.slice(1)}.`} Numbers are given at ingest, from 1 on without a gap.
     </EmptyState>
   );
 }

@@ -244,3 +244,24 @@ test('passwords of first users are in the form that sign-in reads', async () => 
   expect(await verifyPassword({ hash: rows[0]?.password ?? '', password })).toBe(true);
   expect(await verifyPassword({ hash: await hashPassword('another'), password })).toBe(false);
 });
+
+test('a number that retention removed is not there any more, and says what it went with', async () => {
+  const seen = as('viewer').messages;
+  await expect(seen.get({ code: CODE, sequenceNo: 999 })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: `there is no message ${CODE}:999`,
+  });
+  // Far above what the other tests act on.
+  await db.pool.query(
+    `INSERT INTO sequence_range (interface_id, from_sequence_no, to_sequence_no, delivered, failed, skipped, filtered, hash, removed_at)
+     SELECT interface_id, 901, 950, 47, 1, 0, 2, sha256(''), '2026-03-01T00:00Z' FROM interface WHERE code = $1`,
+    [CODE],
+  );
+  await expect(seen.get({ code: CODE, sequenceNo: 901 })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: `there is no message ${CODE}:901 any more: removed by retention with the range ${CODE}:901 to 950 (47 delivered, 1 failed, 0 skipped, 2 filtered; last on 2026-03-01)`,
+  });
+  await expect(as('analyst').messages.payload({ code: CODE, sequenceNo: 901 })).rejects.toMatchObject({
+    message: expect.stringContaining('removed by retention'),
+  });
+});

@@ -2,6 +2,7 @@ import { type AuditEntry, appendAudit, inTransaction } from '@inorder/db';
 import { type MessagePayload, type MessageRecord, readMessage, readPayload, readResponse } from '@inorder/db/console';
 import { database } from '../../../database.ts';
 import { notFound } from '../../errors.ts';
+import { missingMessage } from './missing-message.ts';
 
 type Bytes = { readonly payload: MessagePayload } | { readonly answer: Buffer };
 
@@ -13,7 +14,7 @@ export async function auditedRead(
   const { pool } = database();
   const target = `${input.code}:${input.sequenceNo}`;
   const message = await readMessage(pool, input.code, input.sequenceNo);
-  if (message === null) throw notFound(`message ${target}`);
+  if (message === null) throw await missingMessage(input);
   return inTransaction(pool, async (tx) => {
     const bytes = await readBytes(tx, message, input.attemptId);
     if (bytes === null)
