@@ -53,6 +53,8 @@ export interface MaintenanceJob {
   /** Kebab-case, also its key in `maintenance_run`. */
   readonly name: string;
   readonly everyMs: number;
+  /** A run that has taken longer stops after its step and goes on when it is due again. Default 10 min. */
+  readonly runMsMax?: number;
   /** `goOn` false: stop after the step under way; what is left is done next time. */
   readonly run: (goOn: () => boolean) => Promise<Counts>;
 }
@@ -110,7 +112,7 @@ export function maintenanceJobs({ database, incidents, settings }: MaintenanceJo
     },
     {
       name: 'settled-numbers',
-      everyMs: HOUR_MS,
+      everyMs: 15 * MINUTE_MS,
       async run(goOn) {
         const { broken, ...counts } = await retainSettled(retention(goOn));
         for (const code of broken)
@@ -120,7 +122,9 @@ export function maintenanceJobs({ database, incidents, settings }: MaintenanceJo
     },
     {
       name: 'payloads',
-      everyMs: HOUR_MS,
+      everyMs: 15 * MINUTE_MS,
+      // A run that is cut off begins its day anew.
+      runMsMax: 2 * HOUR_MS,
       run: async (goOn) => ({ ...(await retainPayloads(retention(goOn))) }),
     },
     batches(INGEST_REJECTS, HOUR_MS, payloadDays),
@@ -152,7 +156,6 @@ export interface MaintenanceOptions {
   readonly leaseMs: number;
 }
 
-/** A run that has taken longer stops after its step and goes on when it is due again. */
 const RUN_MS_MAX = 10 * MINUTE_MS;
 /** Timers come a little early or late; a run is due when most of its interval has gone by. */
 const DUE_SHARE = 0.9;
@@ -197,7 +200,7 @@ export class Maintenance {
     const startedMs = clock.monotonicMs();
     let cut = false;
     const goOn = (): boolean => {
-      cut ||= this.stopped || clock.monotonicMs() - startedMs > RUN_MS_MAX;
+      cut ||= this.stopped || clock.monotonicMs() - startedMs > (job.runMsMax ?? RUN_MS_MAX);
       return !cut;
     };
     let outcome: RunOutcome = 'FAILED';
