@@ -63,11 +63,6 @@ export class BullQueues {
     return this.redis.status === 'ready';
   }
 
-  /** Resolves when Redis answers. @throws when it does not. */
-  ping(): Promise<unknown> {
-    return this.redis.ping();
-  }
-
   queue(name: string): Queue {
     const known = this.queues.get(name);
     if (known !== undefined) return known;
