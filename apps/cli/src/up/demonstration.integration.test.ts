@@ -1,7 +1,15 @@
 import { siteDocumentSchema } from '@inorder/shared';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { BY_HAND, demonstrationSite, demonstrationTraffic, missingFrom, readCatalogue } from './demonstration.ts';
+import {
+  atBroker,
+  BY_HAND,
+  demonstrationSite,
+  demonstrationTraffic,
+  missingFrom,
+  readCatalogue,
+  upstreamQueues,
+} from './demonstration.ts';
 
 const plan = {
   interfaces: 400,
@@ -44,6 +52,35 @@ test('the traffic fits the site: a source for every address, the format, and a l
 
 test('orders by hand reach every interface at an address that the simulator does not hold', () => {
   expect(site.sources[BY_HAND]).toMatchObject({ producers: 'many', interfaces: Object.keys(site.interfaces) });
+});
+
+const broker = { host: '127.0.0.1', port: 7473, username: 'inorder', password: 'made up' };
+
+test('at a broker: every queue of the upstream is there, orders by hand still come to our listener', () => {
+  const there = atBroker(site, broker);
+  const { [BY_HAND]: byHand, ...others } = there.sources;
+  expect(new Set(Object.values(others).map(({ connection }) => connection))).toEqual(new Set(['broker']));
+  expect(Object.values(others).map(({ address }) => address)).toEqual(upstreamQueues(there));
+  expect(byHand?.connection).toBe('jms');
+  expect(there.connections).toMatchObject({ jms: { kind: 'LISTEN' }, broker: { kind: 'CONNECT', ...broker } });
+  expect(demonstrationTraffic(there, plan, broker)).toMatchObject({ upstream: broker });
+});
+
+test('a start with a broker moves the queues there, and one without moves them back; what people moved stays', () => {
+  const there = atBroker(site, broker);
+  const toBroker = missingFrom(structuredClone(site), there);
+  expect(toBroker.sources['orders']?.connection).toBe('broker');
+  expect(toBroker.connections['broker']).toMatchObject(broker);
+  const back = missingFrom(structuredClone(there), site);
+  expect(back.sources['orders']?.connection).toBe('jms');
+  const moved = structuredClone(there);
+  const orders = moved.sources['orders'];
+  if (orders !== undefined) orders.connection = 'hub';
+  expect(missingFrom(moved, site).sources['orders']?.connection).toBe('hub');
+  // Another start, another port and another password.
+  const today = { ...broker, port: 9001, password: 'another' };
+  const again = missingFrom(structuredClone(there), atBroker(site, today));
+  expect(again.connections['broker']).toMatchObject(today);
 });
 
 test('a second start changes the ports and nothing that people have changed', () => {

@@ -83,6 +83,36 @@ test('a process is up when its ready check passes, and stopped in reverse order 
   expect(now).toEqual([]);
 });
 
+test('neighbours of one kind are ended at once, and before what they depend on', async () => {
+  // Each of the two ends only when it sees that the other was asked to end as well.
+  const endTogether = (mine: string, other: string): string => `
+    const fs = require('node:fs');
+    process.on('SIGTERM', () => {
+      fs.writeFileSync('${mine}', '');
+      setInterval(() => { if (fs.existsSync('${other}')) { fs.appendFileSync('order', '${mine} '); process.exit(0); } }, 5);
+    });
+    listen()`;
+  await supervisor.start(spec('broker', await freePort(), `${sayAtTheEnd('broker')} listen()`));
+  await Promise.all([
+    supervisor.start(spec('one', await freePort(), endTogether('one', 'two'), { kind: 'engine' })),
+    supervisor.start(spec('two', await freePort(), endTogether('two', 'one'), { kind: 'engine' })),
+  ]);
+  const batches: string[] = [];
+  await supervisor.stop((names) => batches.push(names.toSorted().join(' ')));
+  expect(batches).toEqual(['one two', 'broker']);
+  expect(readFileSync(path.join(folder, 'order'), 'utf8')).toMatch(/^(one two|two one) broker $/);
+});
+
+test('a process whose start a stop overtakes is ended with the others', async () => {
+  const start = supervisor.start(spec('late', await freePort(), 'listen()'));
+  const failed = expect(start).rejects.toThrow(/late/);
+  // The process is being made at this moment: the stop does not see it yet.
+  await supervisor.stop();
+  await failed;
+  await expect(supervisor.start(spec('later', await freePort(), 'listen()'))).rejects.toThrow('stopping');
+  expect(now).toEqual([]);
+});
+
 test('a process that ends before it is ready fails the start with the end of its log', async () => {
   const start = supervisor.start(spec('broken', await freePort(), "console.error('no such setting'); process.exit(3)"));
   await expect(start).rejects.toThrow(/broken ended before it was ready[\s\S]*no such setting/);

@@ -385,6 +385,8 @@ class Run {
   }
 }
 
+/** What the name of the process does not say. */
 function rolesText(roles: readonly string[]): string {
-  return roles.length > 2 ? 'all roles' : roles.join(', ');
+  if (roles.length === 1) return '';
+  return roles.length > 2 ? 'all roles' : `with ${roles.slice(1).join(', ')}`;
 }
