@@ -33,6 +33,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'resume', summary: 'let a paused or held lane go on', load: () => import('./resume.ts') },
   { name: 'resolve', summary: 'say what became of a message with unknown outcome', load: () => import('./resolve.ts') },
   { name: 'interface', summary: 'interfaces as documents: apply, list, show', load: () => import('./interface.ts') },
+  { name: 'migrate', summary: 'bring the database of DATABASE_URL up to date', load: () => import('./migrate.ts') },
   { name: 'send', summary: 'send orders from files over AMQP 1.0', load: () => import('./send.ts') },
   {
     name: 'lis',
