@@ -4,6 +4,8 @@
  */
 import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { QUEUE_BOARD_PATH } from '@inorder/shared';
+import { startEngine } from '@inorder/testkit/engine-process';
 import { eventually } from '@inorder/testkit/eventually';
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
 import { BROWSER } from './running/browser.ts';
@@ -22,7 +24,7 @@ interface Picture {
   readonly name: string;
   readonly path: string;
   /** Null: nobody is signed in. */
-  readonly role: 'admin' | 'viewer' | null;
+  readonly role: 'admin' | 'analyst' | 'viewer' | null;
   /** What has to be there before the picture is taken, or done. */
   readonly until: (page: Page) => Promise<unknown>;
 }
@@ -36,6 +38,20 @@ const EMPTY: readonly Picture[] = [
   { name: 'lag-empty', path: '/lag', role: 'admin', until: live },
   { name: 'dlq-empty', path: '/dlq', role: 'admin', until: visible('Nothing has failed yet') },
   { name: 'messages-empty', path: '/messages', role: 'admin', until: visible('Nothing searched yet') },
+];
+
+/** While no engine has run. */
+const WITHOUT_ENGINE: readonly Picture[] = [
+  { name: 'instances-empty', path: '/instances', role: 'admin', until: visible('No engine has run in the last day') },
+  { name: 'queues-away', path: QUEUE_BOARD_PATH, role: 'admin', until: visible('No engine is running') },
+];
+
+/** Of engines that come and go, and of what stands between them. */
+const INSTANCES: readonly Picture[] = [
+  { name: 'instances', path: '/instances', role: 'admin', until: visible('1 lost') },
+  { name: 'queues', path: QUEUE_BOARD_PATH, role: 'admin', until: visible('0 Jobs') },
+  { name: 'queues-analyst', path: QUEUE_BOARD_PATH, role: 'analyst', until: visible('0 Jobs') },
+  { name: 'queues-denied', path: QUEUE_BOARD_PATH, role: 'viewer', until: visible('You may not see the stage queues') },
 ];
 
 function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
@@ -129,6 +145,8 @@ async function contextOf(
     locale: 'en-GB',
     timezoneId: 'Europe/Amsterdam',
     reducedMotion: 'reduce',
+    // bull-board follows the system, not the console's cookie.
+    colorScheme: theme,
     ...(picture.role === null ? {} : { storageState: system.people[picture.role].session }),
   });
   await context.addCookies([{ name: 'inorder-theme', value: theme, url: system.consoleUrl }]);
@@ -203,15 +221,40 @@ async function bringTraffic(labs: readonly [Laboratory, Laboratory, Laboratory, 
   );
 }
 
+/** Beside the first engine: one more for everything, two that deliver, of which one is killed and one stops. */
+async function openInstances(system: RunningSystem, stack: AsyncDisposableStack): Promise<void> {
+  const start = async (instance: string, roles?: string) =>
+    stack.use(
+      await startEngine({
+        databaseUrl: system.databaseUrl,
+        ...(system.redisUrl === undefined ? {} : { redisUrl: system.redisUrl }),
+        instance,
+        ...(roles === undefined ? {} : { roles }),
+        env: { INORDER_ADMIN_SECRET: system.adminSecret },
+      }),
+    );
+  await start('engine-2');
+  const [killed, stopped] = [await start('deliver-1', 'deliver'), await start('deliver-2', 'deliver')];
+  await stopped.stop();
+  await killed.kill();
+}
+
 const ROOT = path.resolve(import.meta.dirname, '..');
 const folder = path.resolve(process.argv[2] ?? path.join(ROOT, 'docs/screens'));
 mkdirSync(folder, { recursive: true });
 await using stack = new AsyncDisposableStack();
-const { facts: system } = stack.use(await startSystem(path.join(import.meta.dirname, 'test-results/logs')));
 const browser = await chromium.launch(BROWSER);
 stack.defer(() => browser.close());
+// Gone before the next one starts: the systems of one process share their services.
+{
+  await using idle = await startSystem(path.join(import.meta.dirname, 'test-results/logs/idle'), { engine: 'none' });
+  for (const picture of WITHOUT_ENGINE) await take(browser, idle.facts, picture, folder);
+}
+const { facts: system } = stack.use(await startSystem(path.join(import.meta.dirname, 'test-results/logs')));
 for (const picture of EMPTY) await take(browser, system, picture, folder);
 const [busy, down, held, ...others] = await openSite(system, stack);
 if (busy === undefined || down === undefined || held === undefined) throw new Error('three lanes at least');
 await bringTraffic([busy, down, held, ...others]);
 for (const picture of full([busy, down, held])) await take(browser, system, picture, folder);
+await openInstances(system, stack);
+for (const picture of INSTANCES) await take(browser, system, picture, folder);

@@ -45,9 +45,14 @@ export function InstanceCard({
       <header className="flex items-start gap-3">
         <div className="min-w-0 flex-1">
           <h3 className="font-semibold break-all">{instance.instance}</h3>
-          <p className="tabular text-xs text-muted">
-            {presence === 'ALIVE' ? 'Heartbeat' : 'Last heartbeat'} {silence} ago · started{' '}
-            <RelativeTime at={instance.startedAt} /> · version {instance.version}
+          <p className="tabular text-xs text-muted *:whitespace-nowrap">
+            <span>
+              {presence === 'ALIVE' ? 'Heartbeat' : 'Last heartbeat'} {silence} ago
+            </span>{' '}
+            <span>
+              · started <RelativeTime at={instance.startedAt} />
+            </span>{' '}
+            <span>· version {instance.version}</span>
           </p>
         </div>
         <Badge tone={tone} icon={icon} title={meaning}>
