@@ -12,7 +12,10 @@ export interface ReceiptLine {
 }
 
 /** Accepted, with a receipt where the sender asked for one. Called after the commit only (G1). */
-export function accepted(message: InboundMessage, lines: () => readonly ReceiptLine[]): Disposition {
+export function accepted(
+  message: Pick<InboundMessage, 'wantsReceipt'>,
+  lines: () => readonly ReceiptLine[],
+): Disposition {
   return message.wantsReceipt === true ? { kind: 'accept', receipt: storedReceipt(lines()) } : { kind: 'accept' };
 }
 

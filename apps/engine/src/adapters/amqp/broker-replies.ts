@@ -9,7 +9,7 @@
 import type { Clock, Receipt } from '@inorder/core';
 import type { EventContext, Sender, Session } from 'rhea';
 import type { AmqpCounters, AmqpLog } from './options.ts';
-import { ReplyQueue, type ReplyRequest, type ReplyRoom, type ReplySink, replyMessage } from './replies.ts';
+import { ReplyQueue, type ReplyRequest, ReplyRoom, type ReplySink, replyMessage } from './replies.ts';
 import type { RheaConnection } from './rhea-internals.ts';
 
 const LINKS_MAX = 64;
@@ -39,7 +39,7 @@ export class BrokerReplies implements ReplySink {
   readonly #warned = new Set<string>();
   /** In the order of last use; the anonymous link's key is the empty address, which no request has. */
   readonly #links = new Map<string, ReplyLink>();
-  readonly #room: ReplyRoom = { waiting: 0 };
+  readonly #room = new ReplyRoom();
   #connection: RheaConnection | undefined;
   #session: Session | undefined;
 
@@ -54,7 +54,7 @@ export class BrokerReplies implements ReplySink {
   disconnected(): void {
     this.#connection = undefined;
     this.#session = undefined;
-    for (const link of this.#links.values()) link.queue.drop();
+    for (const link of this.#links.values()) link.queue.end();
     this.#links.clear();
   }
 
@@ -125,8 +125,7 @@ export class BrokerReplies implements ReplySink {
   #refused(link: ReplyLink, reason: string): void {
     if (link.refusedUntilMs !== undefined) return;
     link.refusedUntilMs = this.#o.clock.monotonicMs() + REFUSED_FOR_MS;
-    link.queue.close();
-    link.queue.drop();
+    link.queue.end();
     this.#warn(link.address ?? 'any address', reason);
   }
 
@@ -135,8 +134,7 @@ export class BrokerReplies implements ReplySink {
     this.#links.delete(key);
     if (link === undefined || link.refusedUntilMs !== undefined) return;
     link.refusedUntilMs = Number.POSITIVE_INFINITY;
-    link.queue.close();
-    link.queue.drop();
+    link.queue.end();
     link.sender.close();
   }
 

@@ -11,7 +11,7 @@ import type { Clock, Receipt } from '@inorder/core';
 import type { Receiver, Sender, Session } from 'rhea';
 import type { AmqpCounters, AmqpLog } from './options.ts';
 import type { LinkError } from './producers.ts';
-import { ReplyQueue, type ReplyRequest, type ReplyRoom, type ReplySink, replyMessage } from './replies.ts';
+import { ReplyQueue, type ReplyRequest, ReplyRoom, type ReplySink, replyMessage } from './replies.ts';
 import { senderOf } from './rhea-internals.ts';
 
 /** What the name of a reply address begins with, temporary ones too. */
@@ -37,7 +37,7 @@ interface Box {
 export class ListenerReplies implements ReplySink {
   readonly #o: ListenerRepliesOptions;
   readonly #boxes = new Map<string, Box>();
-  readonly #room: ReplyRoom = { waiting: 0 };
+  readonly #room = new ReplyRoom();
   #warned = false;
 
   constructor(options: ListenerRepliesOptions) {
@@ -141,8 +141,7 @@ export class ListenerReplies implements ReplySink {
 
   #end(box: Box): void {
     this.#boxes.delete(box.address);
-    box.queue.close();
-    box.queue.drop();
+    box.queue.end();
     box.consumer?.close({ condition: 'amqp:resource-deleted', description: 'The temporary queue was deleted' });
   }
 }

@@ -78,8 +78,16 @@ export function replyMessage(request: ReplyRequest, receipt: Receipt): Message {
 }
 
 /** What the queues of one connection share. */
-export interface ReplyRoom {
-  waiting: number;
+export class ReplyRoom {
+  readonly queues = new Set<ReplyQueue>();
+  waiting = 0;
+
+  /** Where it is full, what has waited too long makes way, whichever queue it stands in. */
+  isFull(): boolean {
+    if (this.waiting < REPLIES_WAITING_MAX) return false;
+    for (const queue of this.queues) queue.expire();
+    return this.waiting >= REPLIES_WAITING_MAX;
+  }
 }
 
 export interface ReplyQueueOptions {
@@ -105,6 +113,7 @@ export class ReplyQueue {
 
   constructor(options: ReplyQueueOptions) {
     this.#o = options;
+    options.room.queues.add(this);
   }
 
   /** The link to send on, once it is attached at both ends. */
@@ -123,7 +132,7 @@ export class ReplyQueue {
   }
 
   offer(message: Message): void {
-    if (this.#o.room.waiting >= REPLIES_WAITING_MAX) {
+    if (this.#o.room.isFull()) {
       this.#o.counters.repliesLost += 1;
       return;
     }
@@ -132,32 +141,43 @@ export class ReplyQueue {
     this.#pump();
   }
 
-  /** Counts what waits as lost. */
-  drop(): void {
+  /** The end: what waits is lost. */
+  end(): void {
+    this.close();
     this.#o.counters.repliesLost += this.#waiting.length;
-    this.#o.room.waiting -= this.#waiting.length;
-    this.#waiting = [];
+    this.#leave(this.#waiting.length);
+    this.#o.room.queues.delete(this);
+  }
+
+  /** What has waited too long is lost. */
+  expire(): void {
+    const nowMs = this.#o.clock.monotonicMs();
+    const firstAlive = this.#waiting.findIndex(({ untilMs }) => untilMs > nowMs);
+    const expired = firstAlive === -1 ? this.#waiting.length : firstAlive;
+    this.#o.counters.repliesLost += expired;
+    this.#leave(expired);
   }
 
   #pump(): void {
     const link = this.#sender;
     if (link === undefined || !link.is_open()) return;
-    const nowMs = this.#o.clock.monotonicMs();
-    let taken = 0;
-    for (const { message, untilMs } of this.#waiting) {
-      if (untilMs <= nowMs) this.#o.counters.repliesLost += 1;
-      else if (!link.sendable() || this.#handedOver >= link.delivery_count + link.credit) break;
-      else {
-        this.#handedOver += 1;
-        this.#o.counters.replies += 1;
-        const delivery = link.send(message);
-        if (this.#o.settled) deliveryOf(delivery).settled = true;
-      }
-      taken += 1;
+    this.expire();
+    let sent = 0;
+    for (const { message } of this.#waiting) {
+      if (!link.sendable() || this.#handedOver >= link.delivery_count + link.credit) break;
+      this.#handedOver += 1;
+      sent += 1;
+      const delivery = link.send(message);
+      if (this.#o.settled) deliveryOf(delivery).settled = true;
     }
-    if (taken === 0) return;
-    this.#waiting = this.#waiting.slice(taken);
-    this.#o.room.waiting -= taken;
+    this.#o.counters.replies += sent;
+    this.#leave(sent);
+  }
+
+  #leave(count: number): void {
+    if (count === 0) return;
+    this.#waiting = this.#waiting.slice(count);
+    this.#o.room.waiting -= count;
   }
 
   /** A JMS client that asks for what there is now and no more. */
