@@ -3,6 +3,7 @@ import { PIPELINE_STAGES, type PipelineStage } from '@inorder/core';
 import { parseSecretKey } from '@inorder/db';
 import { interfaceCodeSchema } from '@inorder/shared';
 import { z } from 'zod';
+import { MAINTENANCE_DEFAULTS } from './watchdog/maintenance.ts';
 
 /** Series of their own in /metrics. */
 const METRICS_INTERFACES_MAX = 100;
@@ -18,6 +19,7 @@ export function hostedStages(roles: ReadonlySet<EngineRole>): PipelineStage[] {
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const milliseconds = z.coerce.number().int().min(1);
+const days = z.coerce.number().int().min(1).max(36_500);
 
 const schema = z.object({
   /** Postgres, the truth. */
@@ -63,6 +65,10 @@ const schema = z.object({
         .filter((code) => code !== ''),
     )
     .pipe(z.array(interfaceCodeSchema).max(METRICS_INTERFACES_MAX)),
+  /** Retention, by instances with the role watchdog; docs/operations/retention.md. */
+  INORDER_PAYLOAD_DAYS: days.default(MAINTENANCE_DEFAULTS.payloadDays),
+  INORDER_SETTLED_DAYS: days.default(MAINTENANCE_DEFAULTS.settledDays),
+  INORDER_DEDUPE_DAYS: days.default(MAINTENANCE_DEFAULTS.dedupeDays),
   INORDER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Take orders although Postgres may forget a commit (fsync, full_page_writes or synchronous_commit off). */
   INORDER_UNSAFE: z.enum(['0', '1']).default('0'),
@@ -85,6 +91,9 @@ export interface EngineConfig {
   readonly leaseCloseMarginMs: number;
   readonly reconcileIntervalMs: number;
   readonly metricsInterfaces: readonly string[];
+  readonly payloadDays: number;
+  readonly settledDays: number;
+  readonly dedupeDays: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly unsafe: boolean;
 }
@@ -102,6 +111,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     if (!isRole(word)) problems.push(`INORDER_ROLES: "${word}" is not one of ${ROLES.join(', ')}`);
   if (parsed.success && parsed.data.INORDER_LEASE_SEND_MARGIN_MS >= parsed.data.INORDER_LEASE_MS) {
     problems.push('INORDER_LEASE_SEND_MARGIN_MS: must be smaller than INORDER_LEASE_MS');
+  }
+  if (parsed.success && parsed.data.INORDER_SETTLED_DAYS < parsed.data.INORDER_PAYLOAD_DAYS) {
+    problems.push('INORDER_SETTLED_DAYS: must not be smaller than INORDER_PAYLOAD_DAYS');
   }
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
   const e = parsed.data;
@@ -122,6 +134,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     leaseCloseMarginMs: e.INORDER_LEASE_CLOSE_MARGIN_MS,
     reconcileIntervalMs: e.INORDER_RECONCILE_INTERVAL_MS,
     metricsInterfaces: e.INORDER_METRICS_INTERFACES,
+    payloadDays: e.INORDER_PAYLOAD_DAYS,
+    settledDays: e.INORDER_SETTLED_DAYS,
+    dedupeDays: e.INORDER_DEDUPE_DAYS,
     logLevel: e.INORDER_LOG_LEVEL,
     unsafe: e.INORDER_UNSAFE === '1',
   });

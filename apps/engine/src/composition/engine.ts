@@ -22,7 +22,7 @@ import { Presence } from '../presence/presence.ts';
 import { openSiteCache } from '../site/site-cache.ts';
 import { offerToStages } from '../stages/offer-messages.ts';
 import { createStages, type Stages } from '../stages/stages.ts';
-import { MAINTENANCE_DEFAULTS, Maintenance, maintenanceJobs } from '../watchdog/maintenance.ts';
+import { Maintenance, maintenanceJobs } from '../watchdog/maintenance.ts';
 import { openHints } from './hints.ts';
 import { openStore } from './store.ts';
 
@@ -171,7 +171,11 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     database,
     scheduler: hints.scheduler,
     jobs: config.roles.has('watchdog')
-      ? maintenanceJobs({ database, incidents: new Incidents(database, logger), settings: MAINTENANCE_DEFAULTS })
+      ? maintenanceJobs({
+          database,
+          incidents: new Incidents(database, logger),
+          settings: { ...config, stageStuckMs: settings.stageStuckMs },
+        })
       : [],
     instance,
     clock,
