@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { BEHAVIOURS, type BehaviourId } from './behaviours.ts';
 import type { Column, Peer, Suite } from './column.ts';
+import * as engines from './engines.ts';
 import * as messages from './messages.ts';
 import { QUEUES } from './queues.ts';
 import { record } from './record.ts';
 
-const SUITE: Partial<Suite> = { ...messages };
+const SUITE: Partial<Suite> = { ...messages, ...engines };
 
 const START_MS_MAX = 400_000;
 const BEHAVIOUR_MS_MAX = 120_000;
