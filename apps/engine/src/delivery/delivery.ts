@@ -185,7 +185,7 @@ class Assembled implements Delivery {
   }
 
   counters(): object {
-    const ownership = { shards: this.ownership.shards.length };
+    const ownership = { shards: this.ownership.shards.length, shardsLost: this.ownership.lost };
     const { lookUps, batchChecks } = this.reconcile;
     return { ...this.lanes.counters, payloadReads: this.payloads.reads, lookUps, batchChecks, ...ownership };
   }

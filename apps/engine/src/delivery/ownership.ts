@@ -49,6 +49,8 @@ interface Seen {
 }
 
 export class Ownership {
+  /** Leases that ended without being given back, since the start. */
+  lost = 0;
   private readonly options: OwnershipOptions;
   private readonly held = new Map<Shard, ShardHold>();
   private readonly seenLeases = new Map<Shard, Seen>();
@@ -96,6 +98,7 @@ export class Ownership {
     this.held.delete(hold.shard);
     hold.lose();
     this.options.close(hold);
+    this.lost += 1;
     this.options.logger.warn({ shard: hold.shard, epoch: hold.epoch }, 'shard lost');
   }
 
