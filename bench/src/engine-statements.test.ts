@@ -5,68 +5,145 @@ import { expect, test } from 'vitest';
 import { describeStatement } from './statements.ts';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../apps/engine/src/adapters/postgres');
-const STATEMENT = /name: '(?<name>\w+)',\s*(?:keyed: true,\s*)?text:\s*(?:`(?<long>[^`]*)`|'(?<short>[^']*)')/g;
+const STATEMENT =
+  /(?:name: '(?<name>\w+)'|name: `(?<stem>\w+)_\$\{.*`|\bname),\s*(?:keyed: true,\s*)?text:\s*(?:`(?<long>[^`]*)`|'(?<short>[^']*)'|"(?<quoted>[^"]*)")/g;
+const DECLARED = /: Statement = \{|\bstatement: \{|: Statement => \(\{/g;
+/** A constant that others embed. */
+const PART = /const (?<name>[A-Z_]+) =\s*`(?<text>[^`]*)`/g;
+/** A text that a function makes for several tables: its name comes with them. */
+const MADE = 'retention_clean';
+/** Made of another's text by code: the same text but for its key. */
+const DERIVED = ['lanes_by_id'];
 
-function engineStatements(): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))) {
-    for (const { groups } of readFileSync(path.join(FOLDER, file), 'utf8').matchAll(STATEMENT)) {
-      if (groups?.['name'] !== undefined) found.set(groups['name'], groups['long'] ?? groups['short'] ?? '');
-    }
-  }
-  return found;
+interface Source {
+  readonly file: string;
+  readonly declared: number;
+  readonly statements: ReadonlyMap<string, string>;
 }
 
-const described = new Map([...engineStatements()].map(([name, text]) => [name, describeStatement(text)]));
+function readSource(file: string): Source {
+  const source = readFileSync(path.join(FOLDER, file), 'utf8');
+  const parts = new Map([...source.matchAll(PART)].map(({ groups }) => [groups?.['name'], groups?.['text'] ?? '']));
+  // What a function is given for a table stands for any.
+  const whole = (text: string): string => text.replace(/\$\{(\w+)\}/g, (_, name: string) => parts.get(name) ?? name);
+  const statements = [...source.matchAll(STATEMENT)].map(
+    ({ groups }) =>
+      [
+        groups?.['name'] ?? groups?.['stem'] ?? MADE,
+        whole(groups?.['long'] ?? groups?.['short'] ?? groups?.['quoted'] ?? ''),
+      ] as const,
+  );
+  return { file, declared: source.match(DECLARED)?.length ?? 0, statements: new Map(statements) };
+}
+
+const SOURCES = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .map(readSource);
+const TEXTS = new Map(SOURCES.flatMap(({ statements }) => [...statements]));
+const described = new Map([...TEXTS].map(([name, text]) => [name, describeStatement(text)]));
+
+test('every statement of the engine is read, with the constants it embeds', () => {
+  for (const { file, declared, statements } of SOURCES) {
+    const derived = DERIVED.filter((name) => readFileSync(path.join(FOLDER, file), 'utf8').includes(`'${name}'`));
+    expect(statements.size + derived.length, file).toBe(declared);
+  }
+  for (const [name, text] of TEXTS) expect(text, name).not.toMatch(/\$\{|^$/);
+});
 
 test('the statements on the way of a message are named as the engine names them', () => {
   const hot = [
     'ingest_store_batch',
     'stage_write_outcomes',
+    'stage_take_claims',
     'settle',
     'outbound_payloads',
     'open_numbers',
     'head_tries',
+    'stage_read_messages',
+    'stage_read_outcomes',
+    'stage_release_claims',
+    'stage_touch_claims',
+    'failed_orders',
+    'pending_replays',
+    'site_codes',
   ];
   for (const name of hot) expect(described.get(name)).toMatchObject({ name, purpose: 'message' });
 });
 
-test('the three statements of every message read neither tracking nor checkpoint', () => {
-  for (const name of ['ingest_store_batch', 'stage_write_outcomes', 'settle']) {
+test('no statement that each message or each hand-over needs reads tracking or checkpoint', () => {
+  for (const name of [
+    'ingest_store_batch',
+    'stage_write_outcomes',
+    'stage_take_claims',
+    'settle',
+    'outbound_payloads',
+  ]) {
     expect(described.get(name)?.reads, name).toEqual([]);
   }
 });
 
 /** What may be counted apart; anything else is the messages' own. */
-const APART = [
-  'acquire_shards',
-  'acquire_sources',
-  'broken_lanes',
-  'commands_pending',
-  'drop_dead_claims',
-  'drop_old_ingest_keys',
-  'ensure_partitions',
-  'give_back_shards',
-  'give_back_sources',
-  'instance_beat',
-  'instance_stopped',
-  'live_claims',
-  'observe_leases',
-  'observe_sources',
-  'open_lanes',
-  'renew_shards',
-  'renew_sources',
-  'site_code_tables',
-  'site_connections',
-  'site_destinations',
-  'site_documents',
-  'site_interfaces',
-  'site_sources',
-  'site_version',
-];
+const APART = {
+  configuration: [
+    'site_code_tables',
+    'site_connections',
+    'site_destinations',
+    'site_documents',
+    'site_interfaces',
+    'site_sources',
+    'site_version',
+    'store_check',
+  ],
+  console: ['commands_pending'],
+  heartbeat: ['instance_beat', 'instance_standing', 'instance_stopped', 'ping'],
+  lease: [
+    'acquire_shards',
+    'acquire_sources',
+    'give_back_shards',
+    'give_back_sources',
+    'observe_leases',
+    'observe_sources',
+    'renew_shards',
+    'renew_sources',
+    'stage_release_own_claims',
+  ],
+  maintenance: [
+    'drop_old_ingest_keys',
+    'drop_stuck_claims',
+    'ensure_partitions',
+    'maintenance_claim',
+    'maintenance_finish',
+    'prune',
+    'retention_clean',
+    'retention_drop_partition',
+    'retention_floors',
+    'retention_hold_outcomes',
+    'retention_keep_payloads',
+    'retention_lock_removable',
+    'retention_needed_payloads',
+    'retention_old_partitions',
+    'retention_pass',
+    'retention_remove',
+  ],
+  watchdog: ['broken_lanes', 'open_lanes', 'stage_offer_messages', 'stage_open_claims'],
+};
 
-test('only lease, heartbeat, watchdog, configuration and the command poll are counted apart, by their own names', () => {
+test('only what runs by the clock, at a start or for people is counted apart, by its own name', () => {
   const apart = [...described].filter(([, { purpose }]) => purpose !== 'message');
-  expect(apart.map(([name]) => name).toSorted()).toEqual(APART);
+  const byPurpose = Object.groupBy(apart, ([, { purpose }]) => purpose);
+  expect(
+    Object.fromEntries(Object.entries(byPurpose).map(([purpose, all]) => [purpose, all.map(([n]) => n).toSorted()])),
+  ).toEqual(APART);
   for (const [name, found] of apart) expect(found.name).toBe(name);
+});
+
+/** As `pg_stat_statements` shows it: constants are parameters that nobody gave a name. */
+const normalised = (text: string): string =>
+  text.replace(/\/\*.*?\*\//gs, ' ').replace(/'[^']*'|(?<![\w$.])\d+\b|\b(true|false)\b/g, '$99');
+
+test('no constant decides what a statement is taken for', () => {
+  for (const [name, text] of TEXTS) {
+    const { purpose } = describeStatement(normalised(text));
+    expect(purpose, name).toBe(described.get(name)?.purpose);
+  }
 });

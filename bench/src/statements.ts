@@ -1,12 +1,12 @@
 /**
  * What the statements of one run were for, judged by their text alone, as `pg_stat_statements` shows it.
  *
- * The rule of counting (ARCHITECTURE.md): calls that grow with messages are the messages' own; lease, heartbeat, watchdog,
+ * The rule of counting: calls that grow with messages are the messages' own; lease, heartbeat, watchdog, maintenance,
  * configuration and console are named and counted apart. **Invariant:** a text that no rule knows is the messages' own, so
  * a new statement can only make the figures worse until somebody names it here.
  */
 
-export type Purpose = 'message' | 'lease' | 'heartbeat' | 'watchdog' | 'configuration' | 'console';
+export type Purpose = 'message' | 'lease' | 'heartbeat' | 'watchdog' | 'maintenance' | 'configuration' | 'console';
 
 export interface Described {
   /** As the engine names the statement where a rule knows it; else how it begins. */
@@ -30,21 +30,36 @@ const OPEN_NUMBERS = 'open_numbers';
 
 const rule = (name: string, purpose: Purpose, ...has: readonly RegExp[]): Rule => ({ name, purpose, has });
 
-/** The first that fits counts. */
+/** The first that fits counts. Constants do not decide: Postgres shows `$7` in their place. */
 const RULES: readonly Rule[] = [
   rule('ingest_store_batch', 'message', /INSERT INTO message_tracking\b/, /INSERT INTO ingest_key\b/),
   rule('stage_write_outcomes', 'message', /UPDATE message_tracking\b/, /INSERT INTO message_key\b/),
   rule('settle', 'message', /UPDATE message_delivery_checkpoint\b/, /INSERT INTO delivery_attempt\b/, /\bunnest\b/),
+  // The hand-over between instances: payloads by key, once a batch of chunks.
+  rule('stage_take_claims', 'message', /UPDATE stage_claim c SET instance = \$2, claimed_at = now\(\) FROM open\b/),
   rule('outbound_payloads', 'message', /^SELECT message_id, coalesce\(processed, raw\)/),
   // Also the watchdog's batch check, word for word: see `watchdogChecks`.
   rule(OPEN_NUMBERS, 'message', /CROSS JOIN LATERAL \(SELECT \* FROM message_tracking\b/),
   rule('head_tries', 'message', /^SELECT a\.interface_id, max\(a\.attempt_no\)/),
-  rule('stage_take_up', 'message', /FROM message_tracking\b/, /INSERT INTO stage_claim\b/),
+  // At a takeover, and after a settlement that did not fit.
+  rule('lanes', 'message', /^SELECT c\.interface_id, c\.shard, c\.last_delivered_sequence\b/),
+  rule('failed_orders', 'message', /^SELECT d\.interface_id, encode\(k\.key_hash\b/),
+  rule('pending_replays', 'message', /^SELECT r\.replay_id, r\.interface_id\b/, /FROM replay r JOIN lane_command c\b/),
+  rule('stage_read_outcomes', 'message', /^SELECT t\.message_id, t\.status, coalesce\(p\.destination_id\b/),
+  rule('stage_read_messages', 'message', /^SELECT \S+ AS stage, \S+ AS fresh, t\.message_id\b/),
+  rule('stage_touch_claims', 'message', /^UPDATE stage_claim SET claimed_at = now\(\) WHERE claim_id\b/),
+  rule('stage_release_claims', 'message', /^UPDATE stage_claim SET instance = NULL\b.* WHERE claim_id\b/),
   // Once for each code of a table that a message is the first to use.
   rule('site_codes', 'message', /JOIN code_table_entry e ON\b/),
-  rule('incident', 'message', /\b(INSERT INTO|UPDATE) incident\b/),
+  rule('incident', 'message', /^(INSERT INTO|UPDATE) incident\b/),
 
-  rule('observe_leases', 'lease', /^SELECT/, /FROM shard_lease\b/, /FROM engine_instance\b/),
+  rule(
+    'observe_leases',
+    'lease',
+    /^SELECT \(SELECT coalesce\(json_agg\(/,
+    /FROM shard_lease\b/,
+    /FROM engine_instance\b/,
+  ),
   rule(
     'renew_shards',
     'lease',
@@ -62,16 +77,47 @@ const RULES: readonly Rule[] = [
   rule('renew_sources', 'lease', /^UPDATE source_lease l SET renewals\b/),
   rule('acquire_sources', 'lease', /^UPDATE source_lease l SET owner = \$1/),
   rule('give_back_sources', 'lease', /^UPDATE source_lease\b/),
+  // Once, at the start of an instance.
+  rule('stage_release_own_claims', 'lease', /^UPDATE stage_claim SET instance = NULL\b.* WHERE instance = \$1$/),
   rule('instance_stopped', 'heartbeat', /^UPDATE engine_instance SET stopped_at\b/),
   rule('instance_beat', 'heartbeat', /^INSERT INTO engine_instance\b/),
+  // Whoever asks /readyz causes these.
+  rule('instance_standing', 'heartbeat', /AS silent_ms\b.* FROM engine_instance i WHERE i\.instance = \$1$/),
+  rule('ping', 'heartbeat', /^SELECT \S+ AS one$/),
 
   rule('open_lanes', 'watchdog', /^SELECT s\.interface_id, s\.last_sequence_no FROM interface_sequence\b/),
-  rule('live_claims', 'watchdog', /^SELECT unnest\(c\.message_ids\)/),
-  rule('drop_dead_claims', 'watchdog', /^DELETE FROM stage_claim\b/, /engine_instance\b/),
-  rule('drop_old_ingest_keys', 'watchdog', /^DELETE FROM ingest_key\b/),
-  rule('ensure_partitions', 'watchdog', /^SELECT parts\.ensure_payload_partitions\(/),
+  // Chunks that no hint told of, and messages that lanes miss.
+  rule('stage_open_claims', 'watchdog', /^SELECT c\.claim_id FROM stage_claim c\b/),
+  rule('stage_offer_messages', 'watchdog', /^WITH held AS MATERIALIZED\b/, /INSERT INTO stage_claim\b/),
   rule('broken_lanes', 'watchdog', /^SELECT i\.code, c\.last_delivered_sequence AS checkpoint\b/),
 
+  rule('maintenance_claim', 'maintenance', /^INSERT INTO maintenance_run\b/),
+  rule('maintenance_finish', 'maintenance', /^UPDATE maintenance_run\b/),
+  rule('ensure_partitions', 'maintenance', /^SELECT parts\.ensure_payload_partitions\(/),
+  rule('drop_stuck_claims', 'maintenance', /^DELETE FROM stage_claim WHERE instance IS NOT NULL AND claimed_at\b/),
+  rule('drop_old_ingest_keys', 'maintenance', /^DELETE FROM ingest_key\b/),
+  rule('prune', 'maintenance', /^DELETE FROM \w+ WHERE ctid = ANY\(ARRAY\(SELECT x\.ctid FROM\b/),
+  rule('retention_floors', 'maintenance', /^WITH page AS MATERIALIZED \( SELECT s\.interface_id, s\.retained_from\b/),
+  rule('retention_pass', 'maintenance', /INSERT INTO sequence_range\b/),
+  rule('retention_lock_removable', 'maintenance', /^SELECT t\.message_id, t\.sequence_no\b.*\bs\.retained_from\b/),
+  rule('retention_remove', 'maintenance', /^WITH gone AS \( DELETE FROM message_tracking\b/),
+  rule('retention_old_partitions', 'maintenance', /\bFROM pg_inherits h\b/),
+  rule(
+    'retention_needed_payloads',
+    'maintenance',
+    /^WITH page AS MATERIALIZED \( SELECT t\.message_id\b.* AS in_stages\b/,
+  ),
+  rule('retention_hold_outcomes', 'maintenance', /^SELECT message_id FROM message_tracking\b.* FOR SHARE SKIP LOCKED$/),
+  rule('retention_keep_payloads', 'maintenance', /INSERT INTO message_payload_kept\b/),
+  rule('retention_drop_partition', 'maintenance', /^SELECT parts\.drop_payload_partition\(/),
+  rule(
+    'retention_clean',
+    'maintenance',
+    /^WITH page AS MATERIALIZED \( SELECT message_id FROM [\w.]+ WHERE message_id > \$1 AND message_id < parts\.uuid_from\(/,
+  ),
+
+  // At the start alone.
+  rule('store_check', 'configuration', /^SELECT name, setting FROM pg_settings\b/),
   rule('site_version', 'configuration', /^SELECT concat_ws\(/, /FROM interface_sequence\b/),
   rule('site_interfaces', 'configuration', /^SELECT i\.interface_id, i\.code, i\.shard, i\.enabled\b/),
   rule('site_sources', 'configuration', /^SELECT s\.source_id, s\.name, s\.connection_id, s\.document\b/),
@@ -183,6 +229,7 @@ export function reportStatements(idle: Spell, load: Spell, delivered: number, wa
       lease: apart('lease'),
       heartbeat: apart('heartbeat'),
       watchdog: apart('watchdog'),
+      maintenance: apart('maintenance'),
       configuration: apart('configuration'),
       console: apart('console'),
     },
