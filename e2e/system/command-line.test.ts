@@ -1,34 +1,15 @@
 /** The command line, as a person at a fresh checkout uses it: up, send, trace, act, down, and up again over what a kill left. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { eventually } from '@inorder/testkit/eventually';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commandLine, START_TIMEOUT_MS, takeTurn } from './whole-site.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-command-line-'));
 const state = path.join(folder, 'state');
-
-/** Long enough to build the console on a busy machine. */
-const START_TIMEOUT_MS = 400_000;
+const { run: inorder, done } = commandLine(folder, state);
 const UP = ['up', '--detach', '--interfaces', '20', '--rate', '20'];
-
-function inorder(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const { DATABASE_URL: _, REDIS_URL: __, ...env } = process.env;
-  return spawnSync(process.execPath, [path.join(ROOT, 'apps/cli/src/main.ts'), ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { ...env, INORDER_STATE_DIR: state },
-    timeout: START_TIMEOUT_MS,
-  });
-}
-
-function done(...args: string[]): string {
-  const { status, stdout, stderr } = inorder(...args);
-  expect(`${args.join(' ')}: ${status}\n${status === 0 ? '' : stdout + stderr}`).toBe(`${args.join(' ')}: 0\n`);
-  return stdout;
-}
 
 interface Status {
   readonly processes: readonly { readonly name: string; readonly up: boolean }[];
@@ -62,8 +43,14 @@ function order(controlId: string): string {
   return file;
 }
 
-afterAll(() => {
+let turn: AsyncDisposable | undefined;
+beforeAll(async () => {
+  turn = await takeTurn();
+}, 2 * START_TIMEOUT_MS);
+
+afterAll(async () => {
   inorder('down');
+  await turn?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
 
