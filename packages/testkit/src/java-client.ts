@@ -15,6 +15,8 @@ const SOURCES = path.resolve(import.meta.dirname, '../../../e2e/jms-client');
 const BUILDS = path.resolve(import.meta.dirname, '../../../.inorder/jms-client');
 const BUILD_MS_MAX = 300_000;
 const STDERR_MAX = 8_000;
+/** Programs of the machine, not of a package. */
+const PROGRAMS = { java: 'java', maven: 'mvn' } as const;
 
 /** Options of the program by their names without the dashes; true stands for a flag. */
 export type JmsOptions = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -117,7 +119,7 @@ export async function testJavaClient(): Promise<JavaClient | undefined> {
 }
 
 async function missingProgram(): Promise<string | undefined> {
-  for (const program of ['java', 'mvn']) {
+  for (const program of Object.values(PROGRAMS)) {
     const end = await ended(spawn(program, ['-version'], { stdio: 'ignore' })).catch(() => undefined);
     if (end?.code !== 0) return program;
   }
@@ -134,7 +136,7 @@ async function built(): Promise<string> {
   try {
     const repository = process.env['INORDER_MAVEN_REPOSITORY'] ?? '';
     const maven = spawn(
-      'mvn',
+      PROGRAMS.maven,
       [
         ...['--batch-mode', '--quiet', '--strict-checksums', '-f', path.join(SOURCES, 'pom.xml')],
         `-Dinorder.build=${building}`,
@@ -171,7 +173,7 @@ function clientOf(folder: string): JavaClient {
       value === undefined || value === false ? [] : value === true ? [`--${name}`] : [`--${name}`, String(value)],
     );
     const arguments_ = ['-Xmx256m', '-cp', classPath, 'inorder.jms.Main', mode, '--leash', ...given];
-    return spawn('java', arguments_, { stdio: ['pipe', 'pipe', 'pipe'] });
+    return spawn(PROGRAMS.java, arguments_, { stdio: ['pipe', 'pipe', 'pipe'] });
   };
   const start = (options: JmsOptions): JmsSendRun => {
     const child = launch('send', { ...options, progress: true });
