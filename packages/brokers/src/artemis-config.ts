@@ -83,7 +83,8 @@ function addressSetting(match: string, queue: BrokerQueue): string {
   const deadLetter = queue.deadLetter === undefined ? DEAD_LETTERS : queue.deadLetter;
   return [
     `<address-setting match="${xml(match)}">`,
-    ...(deadLetter === null ? [] : [`<dead-letter-address>${xml(deadLetter)}</dead-letter-address>`]),
+    // Settings of "#" are inherited: an empty one takes it back.
+    `<dead-letter-address>${xml(deadLetter ?? '')}</dead-letter-address>`,
     `<expiry-address>${EXPIRED}</expiry-address>`,
     ...(queue.expiryMs === undefined ? [] : [`<expiry-delay>${queue.expiryMs}</expiry-delay>`]),
     `<max-delivery-attempts>${queue.deliveriesMax ?? -1}</max-delivery-attempts>`,

@@ -27,8 +27,6 @@ export interface Expected {
   /** What tells of a wrong password, and of a certificate that nobody vouches for. */
   readonly wrongPassword: RegExp;
   readonly wrongAuthority: RegExp;
-  /** Kinds of finding that the check of a queue with limits must have, by the queue's name. */
-  readonly findings: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface Peer extends AsyncDisposable {

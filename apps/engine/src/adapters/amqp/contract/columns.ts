@@ -29,7 +29,6 @@ export const LISTENER: Column = {
     deadLetters: undefined,
     wrongPassword: /unauthorized-access/,
     wrongAuthority: /self-signed certificate|unable to verify/,
-    findings: {},
   },
   open: () => openListener(),
 };
@@ -59,7 +58,6 @@ export const ARTEMIS: Column = {
     deadLetters: 'DLQ',
     wrongPassword: /unauthorized-access/,
     wrongAuthority: /self-signed certificate|unable to verify/,
-    findings: {},
   },
   open: (queues) => openBroker('artemis', queues),
 };
@@ -89,7 +87,6 @@ export const RABBITMQ: Column = {
     deadLetters: 'DLQ',
     wrongPassword: /unauthorized-access/,
     wrongAuthority: /self-signed certificate|unable to verify/,
-    findings: {},
   },
   open: (queues) => openBroker('rabbitmq', queues),
 };

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { BEHAVIOURS, type BehaviourId } from './behaviours.ts';
 import type { Column, Peer, Suite } from './column.ts';
 import * as engines from './engines.ts';
+import { limits } from './limits.ts';
 import * as messages from './messages.ts';
 import { QUEUES } from './queues.ts';
 import { record } from './record.ts';
 
-const SUITE: Partial<Suite> = { ...messages, ...engines };
+const SUITE: Suite = { ...messages, ...engines, limits };
 
 const START_MS_MAX = 400_000;
 const BEHAVIOUR_MS_MAX = 120_000;
@@ -34,7 +35,7 @@ export function contract(column: Column): void {
         title,
         async ({ skip }) => {
           if (missing || peer === undefined) return skip(`${column.name} cannot run here`);
-          await SUITE[id]?.(peer, column.expected);
+          await SUITE[id](peer, column.expected);
           record(column, id);
         },
         BEHAVIOUR_MS_MAX,

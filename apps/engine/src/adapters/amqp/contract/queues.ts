@@ -16,4 +16,5 @@ export const QUEUES: readonly BrokerQueue[] = [
   { name: 'frozen', exclusive: true },
   { name: 'limited', deliveriesMax: 3, expiryMs: 3_600_000 },
   { name: 'clean', exclusive: true },
+  { name: 'undead', exclusive: true, deadLetter: null },
 ];

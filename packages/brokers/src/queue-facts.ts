@@ -1,0 +1,21 @@
+/** What a broker's management says of one queue, in the words of neither broker. */
+export type QueueFacts =
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'noQueue' }
+  | {
+      readonly kind: 'queue';
+      readonly durable: boolean;
+      readonly autoDelete: boolean;
+      readonly exclusive: boolean;
+      /** What to set there for one reader at a time. */
+      readonly exclusiveSetting: string;
+      readonly deliveriesMax: number | undefined;
+      readonly expiryMs: number | undefined;
+      readonly redeliveryDelayMs: number;
+      /** Where rejected messages go; undefined: nowhere. */
+      readonly deadLetters: string | undefined;
+      /** Consumers of that queue; undefined: not known. */
+      readonly deadLetterReaders: number | undefined;
+      /** What could not be seen, one sentence each. */
+      readonly notSeen: readonly string[];
+    };
