@@ -3,13 +3,14 @@
  * on a pipe from it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.ts';
-import { freePort } from './service-host.ts';
 
 const SHELL = 'redis-server "$@" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!';
 
@@ -28,7 +29,7 @@ export interface RedisServer extends AsyncDisposable {
 
 /** Not started yet. Whether there is a redis-server at all says `testRedis()`. */
 export async function redisServer(): Promise<RedisServer> {
-  const port = await freePort();
+  const port = await lastingPort();
   const url = `redis://127.0.0.1:${port}`;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-redis-'));
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
@@ -51,12 +52,14 @@ export async function redisServer(): Promise<RedisServer> {
       pid = await new Promise<number>((resolve) =>
         createInterface({ input: child.stdout }).once('line', (line) => resolve(Number(line))),
       );
-      await eventually('redis-server answers', () => once(url, (redis) => redis.ping()));
+      await eventually('redis-server answers', () => asked(url, (redis) => redis.ping()), {
+        withinMs: 8_000,
+      });
     },
     kill,
     freeze: () => void process.kill(pid, 'SIGSTOP'),
     thaw: () => void process.kill(pid, 'SIGCONT'),
-    flushAll: async () => void (await once(url, (redis) => redis.flushall())),
+    flushAll: async () => void (await asked(url, (redis) => redis.flushall())),
     async [Symbol.asyncDispose]() {
       await kill();
       rmSync(folder, { recursive: true, force: true });
@@ -64,7 +67,27 @@ export async function redisServer(): Promise<RedisServer> {
   };
 }
 
-async function once<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+/**
+ * A port that stays free while the server on it is dead: below those that systems give to whoever connects somewhere, or
+ * the port of a killed Redis is soon somebody's.
+ */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const probe = net.createServer();
+    try {
+      probe.listen(port, '127.0.0.1');
+      await once(probe, 'listening');
+      return port;
+    } catch {
+      // Taken: the next.
+    } finally {
+      probe.close();
+    }
+  }
+}
+
+async function asked<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
   redis.on('error', () => undefined);
   try {

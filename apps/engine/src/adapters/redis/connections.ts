@@ -2,7 +2,7 @@
  * Connections to Redis, of three kinds. All come back by themselves and none ever fails the process: Redis is a hint
  * (G11).
  */
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 
 /** A Redis that takes a command and does not answer for this long is away. */
 const ANSWER_MS_MAX = 5000;
@@ -62,7 +62,8 @@ async function answers(redis: Redis, withinMs: number): Promise<boolean> {
   });
   const answered = redis.ping().then(
     () => true,
-    () => false,
+    // A refusal is an answer.
+    (error: unknown) => error instanceof ReplyError,
   );
   const answer = await Promise.race([answered, late]);
   clearTimeout(timer);

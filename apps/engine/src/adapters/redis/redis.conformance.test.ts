@@ -49,15 +49,22 @@ describe.skipIf(shared === undefined)('hints between instances', () => {
     for (let life = 0; life < 3; life += 1) {
       await server.start();
       two.heard.ends.length = 0;
-      await eventually('the other hears', () => {
-        wakeUps.send([END]);
-        return two.heard.ends.length > 0;
-      });
+      await eventually(
+        'the other hears',
+        () => {
+          wakeUps.send([END]);
+          return two.heard.ends.length > 0;
+        },
+        { withinMs: 5000, shown: () => ({ life, step: 'start', lost: one.hints.lost }) },
+      );
       expect(two.heard.ends[0]).toEqual(END);
       await server.flushAll();
       two.heard.ends.length = 0;
       wakeUps.send([END]);
-      await eventually('the other hears after FLUSHALL', () => two.heard.ends.length > 0);
+      await eventually('the other hears after FLUSHALL', () => two.heard.ends.length > 0, {
+        withinMs: 5000,
+        shown: () => ({ life, lost: one.hints.lost }),
+      });
       await server.kill();
     }
     expect(one.heard.ends).toEqual([]);
