@@ -1,29 +1,17 @@
 /** Brokers that other people run, and our own listener: what order and safety rest on there (G3). */
 import type { ConnectionDocument, SourceDocument } from '@inorder/shared';
-import { count, type Finding, Findings, isLoopback, names, verb } from './finding.ts';
+import { type Finding, Findings, isLoopback } from './finding.ts';
+import type { QueueVerdict } from './queue-check.ts';
 import { certificates, connectionWire, encryption, touchAll } from './wires.ts';
 
-/** What is known of one queue at its broker; 'unknown' where the broker does not tell. */
-export interface QueueFact {
-  /** Word of the check: exclusiveConsumer, deliveryLimit, redeliveryDelay, expiry. */
-  readonly check: string;
-  readonly level: 'ok' | 'warning' | 'problem' | 'unknown';
-  readonly what: string;
-  readonly why: string;
-  readonly todo: string;
-}
-
-/** Asks a broker about its queues. Handed in, because how to ask differs from broker to broker. */
-export type QueueCheck = (
-  connection: { readonly name: string; readonly document: ConnectionDocument },
-  sources: readonly { readonly name: string; readonly document: SourceDocument }[],
-) => Promise<readonly QueueFact[]>;
+/** What is to be said of the queues of a connection. Handed in: it needs the site's credentials. */
+export type QueueCheck = (connectionName: string, addresses: readonly string[]) => Promise<readonly QueueVerdict[]>;
 
 export async function examineBrokers(
   connections: Readonly<Record<string, ConnectionDocument>>,
   sources: Readonly<Record<string, SourceDocument>>,
   connect: boolean,
-  checkQueues: QueueCheck | null,
+  checkQueues: QueueCheck,
 ): Promise<Finding[]> {
   const found = new Findings('JMS');
   const all = Object.entries(connections).map(([name, document]) => ({ name, document }));
@@ -36,12 +24,17 @@ export async function examineBrokers(
   for (const { name, document } of all) if (document.kind === 'LISTEN') listener(found, name, document);
   const brokers = all.filter(({ document }) => document.kind === 'CONNECT');
   if (brokers.length === 0) return found.list;
-  if (connect) await reach(found, brokers);
-  for (const broker of brokers) {
-    const read = Object.entries(sources)
-      .filter(([, source]) => source.connection === broker.name)
-      .map(([name, document]) => ({ name, document }));
-    if (read.length > 0) await queues(found, broker, read, checkQueues);
+  if (!connect) {
+    found.unknown('brokers were not asked about their queues', '--no-connect was given.', '');
+    return found.list;
+  }
+  const reached = await reach(found, brokers);
+  for (const { name } of brokers) {
+    if (!reached.has(name)) continue;
+    const read = Object.values(sources).filter((source) => source.connection === name);
+    if (read.length === 0) continue;
+    const verdicts = await checkQueues(name, [...new Set(read.map((source) => source.address))]);
+    for (const { level, what, why, todo } of verdicts) found.add(level, what, why, todo);
   }
   return found.list;
 }
@@ -55,10 +48,11 @@ function listener(found: Findings, name: string, document: ConnectionDocument): 
     );
 }
 
+/** @returns names of those that answered. */
 async function reach(
   found: Findings,
   brokers: readonly { readonly name: string; readonly document: ConnectionDocument }[],
-): Promise<void> {
+): Promise<Set<string>> {
   const touched = await touchAll(brokers.map(({ name, document }) => connectionWire(name, document)));
   for (const { wire, touch } of touched) {
     if (touch.failure === null) found.ok(`the broker of ${wire.name} can be reached`);
@@ -70,21 +64,5 @@ async function reach(
       );
   }
   certificates(found, touched);
-}
-
-async function queues(
-  found: Findings,
-  broker: { readonly name: string; readonly document: ConnectionDocument },
-  read: readonly { readonly name: string; readonly document: SourceDocument }[],
-  checkQueues: QueueCheck | null,
-): Promise<void> {
-  if (checkQueues === null) {
-    found.unknown(
-      `could not check ${count(read.length, 'queue')} of ${broker.name}: ${names(read.map((source) => source.document.address))}`,
-      'Without the broker’s exclusive consumer a frozen reader can change the order; a delivery limit, an expiry or a redelivery delay can take orders out of the queue.',
-      `Ask whoever runs the broker that each queue has an exclusive consumer (Artemis exclusive, RabbitMQ x-single-active-consumer), no delivery limit or a watched dead-letter queue, redelivery delay 0 and no expiry; ${verb(read.length, 'it is', 'they are')} not seen from here.`,
-    );
-    return;
-  }
-  for (const { level, what, why, todo } of await checkQueues(broker, read)) found.add(level, what, why, todo);
+  return new Set(touched.flatMap(({ wire, touch }) => (touch.failure === null ? [wire.name] : [])));
 }

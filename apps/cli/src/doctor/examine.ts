@@ -1,12 +1,13 @@
 /** The whole examination: every area by itself and at once, each with an end. What cannot be looked at is said. */
 import { type SiteDocument, siteDocumentSchema } from '@inorder/shared';
 import pg from 'pg';
-import { examineBrokers, type QueueCheck } from './brokers.ts';
+import { examineBrokers } from './brokers.ts';
 import { type Finding, Findings, reasonOf } from './finding.ts';
 import { examineInstances } from './instances.ts';
 import { examineLanes } from './lanes.ts';
 import { examineMachine } from './machine.ts';
 import { examinePostgres } from './postgres.ts';
+import { judgeQueues, openConnections } from './queue-check.ts';
 import { examineRedis } from './redis.ts';
 import type { Subject } from './subject.ts';
 import { examineDestinations } from './wires.ts';
@@ -14,7 +15,8 @@ import { examineDestinations } from './wires.ts';
 export interface ExamineOptions {
   /** false: laboratory systems and brokers are not connected to. */
   readonly connect: boolean;
-  readonly checkQueues: QueueCheck | null;
+  /** Opens the credentials of brokers; null: brokers are not asked about their queues. */
+  readonly secretKey: Uint8Array | null;
 }
 
 export interface Examination {
@@ -62,16 +64,18 @@ async function examineStore({ databaseUrl }: Subject, options: ExamineOptions): 
     const before = await area('Postgres', () => examinePostgres(client, databaseUrl));
     const engines = await area('engines', () => examineInstances(client));
     const lanes = await area('lanes', () => examineLanes(client));
-    const wires = await area('configuration', async () => examineSite(await readSite(client), options));
+    const wires = await area('configuration', () => examineSite(client, options));
     return { before, after: [...engines, ...lanes, ...wires], answers: true };
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-async function examineSite(site: SiteDocument, { connect, checkQueues }: ExamineOptions): Promise<Finding[]> {
+async function examineSite(client: pg.Client, { connect, secretKey }: ExamineOptions): Promise<Finding[]> {
+  const site = await readSite(client);
+  const opened = await openConnections(client, secretKey);
   const [jms, destinations] = await Promise.all([
-    examineBrokers(site.connections, site.sources, connect, checkQueues),
+    examineBrokers(site.connections, site.sources, connect, (name, queues) => judgeQueues(opened.get(name), queues)),
     examineDestinations(site.destinations, connect),
   ]);
   return [...jms, ...destinations];
