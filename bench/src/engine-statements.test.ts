@@ -66,6 +66,7 @@ test('the statements on the way of a message are named as the engine names them'
     'failed_orders',
     'pending_replays',
     'site_codes',
+    'site_documents',
   ];
   for (const name of hot) expect(described.get(name)).toMatchObject({ name, purpose: 'message' });
 });
@@ -88,7 +89,6 @@ const APART = {
     'site_code_tables',
     'site_connections',
     'site_destinations',
-    'site_documents',
     'site_interfaces',
     'site_sources',
     'site_version',

@@ -120,20 +120,23 @@ export function verdictLines(verdict: Verdict, deadLetters: Readonly<Record<stri
 export function statementLines(report: StatementReport): string[] {
   const apart = Object.entries(report.apart).map(([purpose, n]) => `${purpose} ${n}`);
   return [
-    `statements for each delivered message: ${report.roundTripsPerMessage.toFixed(2)} round trips, ${report.readsPerMessage.toFixed(4)} of them reads of tracking or checkpoint`,
+    'for each delivered message',
+    `  reads of message_tracking ${report.readsOf.message_tracking.toFixed(4)}, of message_delivery_checkpoint ${report.readsOf.message_delivery_checkpoint.toFixed(4)}, of ready_for_delivery ${report.readsOf.ready_for_delivery.toFixed(4)}`,
+    `  payload reads by key ${report.payloadReadsPerMessage.toFixed(2)}`,
+    `  round trips ${report.roundTripsPerMessage.toFixed(2)}`,
     `counted apart (calls): ${apart.join(', ')}`,
     ...(report.grewApart.length === 0 ? [] : [`counted apart, but grew with messages: ${report.grewApart.join(', ')}`]),
-    `  ${'calls'.padStart(7)} ${'per s'.padStart(8)} ${'idle/s'.padStart(8)} ${'mean ms'.padStart(8)}  purpose        statement [reads]`,
+    `  ${'calls'.padStart(7)} ${'per msg'.padStart(8)} ${'per s'.padStart(8)} ${'idle/s'.padStart(8)} ${'mean ms'.padStart(8)}  purpose        statement [reads]`,
     ...report.rows.map(
       (row) =>
-        `  ${String(row.calls).padStart(7)} ${row.callsPerSecond.toFixed(2).padStart(8)} ${row.idlePerSecond.toFixed(2).padStart(8)} ${row.meanMs.toFixed(2).padStart(8)}  ${row.purpose.padEnd(13)}  ${row.name}${row.reads.length === 0 ? '' : ` [${row.reads.join(', ')}]`}`,
+        `  ${String(row.calls).padStart(7)} ${row.perMessage.toFixed(4).padStart(8)} ${row.callsPerSecond.toFixed(2).padStart(8)} ${row.idlePerSecond.toFixed(2).padStart(8)} ${row.meanMs.toFixed(2).padStart(8)}  ${row.purpose.padEnd(13)}  ${row.name}${row.reads.length === 0 ? '' : ` [${row.reads.join(', ')}]`}`,
     ),
   ];
 }
 
 export function usageLines(usage: UsageReport, seconds: number): string[] {
   return [
-    `engine: ${ms(usage.engineCpuSeconds)} s CPU in ${Math.round(seconds)} s, ${whole(usage.engineMib)} MiB`,
+    `engine processes: ${ms(usage.engineCpuSeconds)} s CPU in ${Math.round(seconds)} s, ${whole(usage.engineMib)} MiB`,
     `Postgres: ${ms(usage.postgresCpuSeconds)} s CPU, ${whole(usage.postgresMib)} MiB`,
   ];
 }

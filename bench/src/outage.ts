@@ -67,7 +67,7 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
     deadLetters: await rig.deadLetters(),
     others: rig.journeys.report((endpoint) => endpoint !== OFF),
     usage: usageBetween(usageBefore, rig.usage()),
-    counters: await rig.engine.counters(),
+    counters: await rig.counters(),
     machine: machine(),
   };
 }

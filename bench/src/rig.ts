@@ -1,13 +1,14 @@
 /**
  * Everything one bench needs, started and ended together: a Postgres cluster of its own with fsync on, a migrated site,
- * one engine as a process of its own, and both ends of the wire (upstream and laboratory) in this process.
+ * engines as processes of their own in one of three layouts with the broker and Redis they need, and both ends of the
+ * wire (upstream and laboratory) in this process.
  */
 
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { applySite, createDatabase, migrate, withDatabase } from '@inorder/db';
+import { applySite, createDatabase, DEMO_ADDRESS, migrate, withDatabase } from '@inorder/db';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@inorder/db/embedded';
 import {
   type LisHandle,
@@ -23,6 +24,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { type CommitProbe, startCommitProbe } from './commit-probe.ts';
 import { Journeys } from './journeys.ts';
+import { enginesOf, type LayoutPlan, type LayoutServices, startServices } from './layout.ts';
 import { readCalls, readSessions } from './postgres-statements.ts';
 import { benchSite } from './site.ts';
 import type { Calls } from './statements.ts';
@@ -30,9 +32,10 @@ import { processUsage, serverUsage, type Usage } from './usage.ts';
 
 export interface RigOptions {
   readonly interfaces: number;
+  readonly plan: LayoutPlan;
   /** Shares of the messages. */
   readonly poison: { readonly unknownCode: number; readonly nackCode: number };
-  /** Folder for a CPU profile of the engine, written when it ends. */
+  /** Folder for a CPU profile of each engine, written when it ends. */
   readonly profile: string | undefined;
   /** Takes lines about what is being done. */
   readonly log: (line: string) => void;
@@ -41,24 +44,27 @@ export interface RigOptions {
 export interface Rig {
   readonly lis: LisHandle;
   readonly upstream: UpstreamHandle;
-  readonly engine: EngineProcess;
+  readonly plan: LayoutPlan;
   readonly journeys: Journeys;
-  /** From the start of the engine's process until it serves. */
+  /** From the start of the first process until all of them serve. */
   readonly engineStartMs: number;
-  /** How often the engine's watchdog has looked heads up. */
+  /** How often the engines' watchdogs have looked heads up. */
   watchdogChecks(): Promise<number>;
+  /** What each engine says of itself, by its name. */
+  counters(): Promise<Readonly<Record<string, unknown>>>;
   /** Commits beside the engine's, to show what one costs. */
   probeCommits(): CommitProbe;
-  /** Connections to the engine's database so far, its own and ours. */
+  /** Connections to the engines' database so far, theirs and ours. */
   sessions(): Promise<number>;
-  /** The engine's statements so far. */
+  /** The engines' statements so far. */
   calls(): Promise<Calls>;
   /** Dead letters by error code. */
   deadLetters(): Promise<Readonly<Record<string, number>>>;
-  /** Resolves when the upstream has nothing unsettled and no lane has an open number; false when that takes too long. */
+  /** Resolves when every order that was accepted has a number and no lane an open one; false when that takes too long. */
   settled(withinMs: number): Promise<boolean>;
+  /** Of all engines together. */
   usage(): { readonly engine: Usage | null; readonly postgres: Usage | null };
-  /** Ends everything and removes its files; no message may be under way for the engine to end in peace. */
+  /** Ends everything and removes its files; no message may be under way for the engines to end in peace. */
   stop(): Promise<void>;
 }
 
@@ -66,6 +72,8 @@ const DATABASE = 'bench';
 const OWN_ROLE = 'bench_observer';
 const ENGINE_ROLE = 'postgres';
 export const LIS_NAMES = ['LIS-1', 'LIS-2', 'LIS-3', 'LIS-4'] as const;
+
+const SHARED_MS_MAX = 60_000;
 
 type Closer = () => Promise<unknown> | unknown;
 
@@ -96,10 +104,11 @@ async function assemble(options: RigOptions, closers: Closer[], stop: () => Prom
     () => observer.end(),
   );
 
-  const amqpPort = await freePort();
+  const services = await startServices(options.plan, DEMO_ADDRESS, freePort);
+  closers.push(() => services[Symbol.asyncDispose]());
   let upstream: UpstreamHandle | undefined;
   const journeys = new Journeys(() => upstream?.ledger);
-  const simulator = await startSimulator(simulatorPlan(options, amqpPort), journeys);
+  const simulator = await startSimulator(simulatorPlan(options, services), journeys);
   closers.push(() => simulator.stop());
   ({ upstream } = simulator);
   const { lis } = simulator;
@@ -108,7 +117,7 @@ async function assemble(options: RigOptions, closers: Closer[], stop: () => Prom
   const startMs = performance.now();
   const applied = await applySite(
     pool,
-    benchSite({ interfaces: options.interfaces, listenPort: amqpPort, lis: lis.status() }),
+    benchSite({ interfaces: options.interfaces, connection: services.connection, lis: lis.status() }),
     { actor: 'bench', secretKey: TEST_SECRET_KEY },
   );
   if (!applied.ok) throw new Error(`the site was refused: ${JSON.stringify(applied.problems.slice(0, 3))}`);
@@ -117,34 +126,73 @@ async function assemble(options: RigOptions, closers: Closer[], stop: () => Prom
   await pool.query('VACUUM ANALYZE');
 
   const beforeMs = performance.now();
-  const engine = await startEngine({
-    databaseUrl: withDatabase(postgres.url, DATABASE),
-    amqpPort,
-    env: { INORDER_UNSAFE: '0', ...profiling(options.profile) },
-  });
-  closers.push(async () => {
-    await engine.stop();
-    await engine[Symbol.asyncDispose]();
-  });
+  const engines = await startEngines(options, withDatabase(postgres.url, DATABASE), services, closers);
   const engineStartMs = performance.now() - beforeMs;
-  log(`the engine serves after ${Math.round(engineStartMs)} ms`);
+  log(
+    `${engines.length === 1 ? 'the engine serves' : `${engines.length} engines serve`} after ${Math.round(engineStartMs)} ms`,
+  );
   const sender = upstream;
   await eventually('the upstream is connected', () => sender.status().connected);
+  await eventually('the shards are shared out', () => areShared(pool, options.plan), { withinMs: SHARED_MS_MAX });
   return {
     lis,
     upstream,
-    engine,
+    plan: options.plan,
     journeys,
     engineStartMs,
-    watchdogChecks: () => watchdogChecks(engine),
+    watchdogChecks: () => watchdogChecks(engines),
+    counters: () => countersOf(engines),
     probeCommits: () => startCommitProbe(pool),
     sessions: () => readSessions(observer, DATABASE),
     calls: () => readCalls(observer, DATABASE, ENGINE_ROLE),
     deadLetters: () => countDeadLetters(pool),
     settled: (withinMs) => isSettled(sender, pool, withinMs),
-    usage: () => ({ engine: processUsage(engine.pid), postgres: serverUsage(postgres.pid) }),
+    usage: () => ({
+      engine: sumOfUsage(engines.map(({ pid }) => processUsage(pid))),
+      postgres: serverUsage(postgres.pid),
+    }),
     stop,
   };
+}
+
+/** All at once, as after a power cut; each is in `closers` as soon as it runs. */
+async function startEngines(
+  { plan, profile }: RigOptions,
+  databaseUrl: string,
+  { redisUrl, listenPort }: LayoutServices,
+  closers: Closer[],
+): Promise<EngineProcess[]> {
+  const begun = enginesOf(plan).map(async ({ instance, roles }) => {
+    const engine = await startEngine({
+      databaseUrl,
+      instance,
+      ...(roles === undefined ? {} : { roles }),
+      ...(redisUrl === undefined ? {} : { redisUrl }),
+      ...(listenPort === undefined ? {} : { amqpPort: listenPort }),
+      env: { INORDER_UNSAFE: '0', ...profiling(profile) },
+    });
+    closers.push(async () => {
+      await engine.stop();
+      await engine[Symbol.asyncDispose]();
+    });
+    return engine;
+  });
+  // One that fails must not leave the others without an owner.
+  await Promise.allSettled(begun);
+  return Promise.all(begun);
+}
+
+/** Whether each engine that delivers has its even share: until then lanes change hands. */
+async function areShared(pool: pg.Pool, plan: LayoutPlan): Promise<boolean> {
+  const { rows } = await pool.query<{ owner: string | null; n: number }>(
+    'SELECT owner, count(*)::int AS n FROM shard_lease GROUP BY owner',
+  );
+  const counts = rows.map(({ n }) => n);
+  return (
+    rows.every(({ owner }) => owner !== null) &&
+    rows.length === enginesOf(plan).filter(({ delivers }) => delivers).length &&
+    Math.max(...counts) - Math.min(...counts) <= 1
+  );
 }
 
 /** Our statements run under a role of our own: those of the engine's role are the engine's. */
@@ -173,14 +221,12 @@ async function openDatabase(postgres: EmbeddedPostgres): Promise<{ pool: pg.Pool
   return { pool: own(DATABASE), observer: own('postgres') };
 }
 
-function simulatorPlan({ interfaces, poison }: RigOptions, amqpPort: number) {
+function simulatorPlan({ interfaces, poison }: RigOptions, { upstream, connection }: LayoutServices) {
   return simulatorConfigSchema.parse({
     lis: { endpoints: LIS_NAMES.map((name) => ({ name, kind: 'MLLP' })) },
     upstream: {
-      port: amqpPort,
-      interfaces: Object.keys(benchSite({ interfaces, listenPort: amqpPort, lis: NO_LIS }).interfaces).map((code) => ({
-        code,
-      })),
+      ...upstream,
+      interfaces: Object.keys(benchSite({ interfaces, connection, lis: NO_LIS }).interfaces).map((code) => ({ code })),
       poison,
     },
   });
@@ -195,10 +241,24 @@ function profiling(folder: string | undefined): Readonly<Record<string, string>>
   return { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${path.resolve(folder)}` };
 }
 
-const countersSchema = z.looseObject({ delivery: z.looseObject({ batchChecks: z.int() }) });
+/** Without the role it has no delivery. */
+const countersSchema = z.looseObject({ delivery: z.looseObject({ batchChecks: z.int() }).nullable() });
 
-async function watchdogChecks(engine: EngineProcess): Promise<number> {
-  return countersSchema.parse(await engine.counters()).delivery.batchChecks;
+async function countersOf(engines: readonly EngineProcess[]): Promise<Record<string, unknown>> {
+  return Object.fromEntries(
+    await Promise.all(engines.map(async (engine) => [engine.instance, await engine.counters()] as const)),
+  );
+}
+
+async function watchdogChecks(engines: readonly EngineProcess[]): Promise<number> {
+  const all = Object.values(await countersOf(engines));
+  return all.reduce<number>((sum, one) => sum + (countersSchema.parse(one).delivery?.batchChecks ?? 0), 0);
+}
+
+function sumOfUsage(all: readonly (Usage | null)[]): Usage | null {
+  return all.reduce((sum, one) =>
+    sum === null || one === null ? null : { cpuSeconds: sum.cpuSeconds + one.cpuSeconds, bytes: sum.bytes + one.bytes },
+  );
 }
 
 async function countDeadLetters(pool: pg.Pool): Promise<Record<string, number>> {
@@ -211,11 +271,13 @@ async function countDeadLetters(pool: pg.Pool): Promise<Record<string, number>> 
 async function isSettled(upstream: UpstreamHandle, pool: pg.Pool, withinMs: number): Promise<boolean> {
   const noneOpen = async (): Promise<boolean> => {
     if (upstream.status().open > 0) return false;
-    const { rows } = await pool.query(
-      `SELECT 1 FROM interface_sequence s JOIN message_delivery_checkpoint c USING (interface_id)
-        WHERE s.last_sequence_no > c.last_delivered_sequence LIMIT 1`,
+    // What a broker has accepted need not have a number yet.
+    const { rows } = await pool.query<{ numbered: number; open: number }>(
+      `SELECT coalesce(sum(s.last_sequence_no), 0)::float8 AS numbered,
+              count(*) FILTER (WHERE s.last_sequence_no > c.last_delivered_sequence)::int AS open
+         FROM interface_sequence s JOIN message_delivery_checkpoint c USING (interface_id)`,
     );
-    return rows.length === 0;
+    return rows[0]?.open === 0 && rows[0].numbered >= upstream.ledger.acknowledged.size;
   };
   try {
     return await eventually('every number is settled', noneOpen, { withinMs, everyMs: 200 });

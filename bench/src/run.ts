@@ -24,9 +24,9 @@ export async function runBench<
     process.exitCode = read.problem === undefined ? 0 : 2;
     return;
   }
-  const { numbers, json, profile } = read.options;
+  const { numbers, plan, json, profile } = read.options;
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const rig = await startRig({ interfaces: numbers.interfaces, poison: bench.poison(numbers), profile, log });
+  const rig = await startRig({ interfaces: numbers.interfaces, plan, poison: bench.poison(numbers), profile, log });
   try {
     const report = await bench.measure(rig, numbers, log);
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : bench.text(report));

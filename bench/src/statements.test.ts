@@ -14,7 +14,7 @@ SELECT s.interface_id, s.last_sequence_no
 const POLL = 'SELECT message_id FROM message_tracking WHERE status = $1 LIMIT $2';
 
 test('a statement that only writes the watched tables reads neither', () => {
-  expect(describeStatement(SETTLE)).toEqual({ name: 'settle', purpose: 'message', reads: [] });
+  expect(describeStatement(SETTLE)).toEqual({ name: 'settle', purpose: 'message', reads: [], readsPayloads: false });
 });
 
 test('reads are found in every place a table can stand, and writes are not taken for them', () => {
@@ -36,6 +36,7 @@ test('the watchdog is counted apart, and what nobody knows is the messages’ ow
     name: 'open_lanes',
     purpose: 'watchdog',
     reads: ['message_delivery_checkpoint'],
+    readsPayloads: false,
   });
   expect(describeStatement(POLL)).toMatchObject({ purpose: 'message', reads: ['message_tracking'] });
   expect(describeStatement('/* site */\nSELECT something_new($1)').name).toBe('SELECT something_new($1)');
@@ -80,4 +81,14 @@ test('calls between two readings leave out what stood still', () => {
     ['b', { calls: 2, totalMs: 4 }],
     ['c', { calls: 1, totalMs: 2 }],
   ]);
+});
+
+test('a hand-over shows as payload reads and as round trips, but as no read of tracking', () => {
+  const take = `WITH open AS MATERIALIZED (SELECT c.claim_id FROM stage_claim c), taken AS (
+    UPDATE stage_claim c SET instance = $2, claimed_at = now() FROM open o RETURNING c.claim_id)
+  SELECT * FROM taken t CROSS JOIN LATERAL (SELECT y.raw FROM message_payload y WHERE y.message_id = t.message_id) p`;
+  const load = { seconds: 20, calls: calls({ [SETTLE]: 100, [take]: 50 }) };
+  const report = reportStatements({ seconds: 10, calls: new Map() }, load, 100, 0);
+  expect(report).toMatchObject({ roundTripsPerMessage: 1.5, readsPerMessage: 0, payloadReadsPerMessage: 0.5 });
+  expect(report.rows[1]).toMatchObject({ name: 'stage_take_claims', perMessage: 0.5 });
 });

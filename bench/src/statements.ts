@@ -13,11 +13,15 @@ export interface Described {
   readonly name: string;
   readonly purpose: Purpose;
   /** Those of `WATCHED` that it reads; a table that it only writes is none. */
-  readonly reads: readonly string[];
+  readonly reads: readonly Watched[];
+  /** Whether it reads payloads: none are where one instance takes in, stages and delivers, else one batched read a hand-over. */
+  readonly readsPayloads: boolean;
 }
 
 /** The tables whose reads have a budget of none, and the view over them. */
 const WATCHED = ['message_tracking', 'message_delivery_checkpoint', 'ready_for_delivery'] as const;
+export type Watched = (typeof WATCHED)[number];
+const PAYLOADS = 'message_payload';
 
 interface Rule {
   readonly name: string;
@@ -49,6 +53,8 @@ const RULES: readonly Rule[] = [
   rule('stage_read_messages', 'message', /^SELECT \S+ AS stage, \S+ AS fresh, t\.message_id\b/),
   rule('stage_touch_claims', 'message', /^UPDATE stage_claim SET claimed_at = now\(\) WHERE claim_id\b/),
   rule('stage_release_claims', 'message', /^UPDATE stage_claim SET instance = NULL\b.* WHERE claim_id\b/),
+  // Once for each interface and instance, when its first message comes.
+  rule('site_documents', 'message', /JOIN interface_revision r ON\b/),
   // Once for each code of a table that a message is the first to use.
   rule('site_codes', 'message', /JOIN code_table_entry e ON\b/),
   rule('incident', 'message', /^(INSERT INTO|UPDATE) incident\b/),
@@ -124,7 +130,6 @@ const RULES: readonly Rule[] = [
   rule('site_connections', 'configuration', /^SELECT connection_id AS id\b/),
   rule('site_destinations', 'configuration', /^SELECT destination_id AS id\b/),
   rule('site_code_tables', 'configuration', /^SELECT code_table_id, name\b/),
-  rule('site_documents', 'configuration', /JOIN interface_revision r ON\b/),
 
   rule('commands_pending', 'console', /FROM lane_command l JOIN interface i\b/),
   rule('listen', 'console', /^LISTEN\b/),
@@ -140,6 +145,7 @@ export function describeStatement(text: string): Described {
     name: known?.name ?? plain.slice(0, NAME_CHARS),
     purpose: known?.purpose ?? 'message',
     reads: WATCHED.filter((table) => isRead(plain, table)),
+    readsPayloads: isRead(plain, PAYLOADS),
   };
 }
 
@@ -167,6 +173,8 @@ export interface StatementRow extends Described {
   /** Calls while messages flowed. */
   readonly calls: number;
   readonly callsPerSecond: number;
+  /** Calls for each delivered message. */
+  readonly perMessage: number;
   /** Calls a second of the same engine with no messages. */
   readonly idlePerSecond: number;
   readonly meanMs: number;
@@ -178,8 +186,12 @@ export interface StatementReport {
   readonly rows: readonly StatementRow[];
   /** Calls of the messages' own statements for each delivered message. */
   readonly roundTripsPerMessage: number;
-  /** Those among them that read `message_tracking` or `message_delivery_checkpoint`; the budget is 0. */
+  /** Those among them that read `message_tracking`, the checkpoint or the view over them; the budget is 0. */
   readonly readsPerMessage: number;
+  /** The same by table. */
+  readonly readsOf: Readonly<Record<Watched, number>>;
+  /** Those among them that read payloads, each of them by keys. */
+  readonly payloadReadsPerMessage: number;
   /** Calls for each purpose counted apart. */
   readonly apart: Readonly<Record<Exclude<Purpose, 'message'>, number>>;
   /** Statements counted apart whose calls grew with messages all the same: a rule above may be wrong. */
@@ -203,6 +215,7 @@ export function reportStatements(idle: Spell, load: Spell, delivered: number, wa
       ...of,
       calls: share,
       callsPerSecond: share / load.seconds,
+      perMessage: perMessage(share),
       idlePerSecond,
       meanMs: totalMs / calls,
       grownPerMessage: perMessage(Math.max(0, share - idlePerSecond * load.seconds)),
@@ -218,6 +231,7 @@ export function reportStatements(idle: Spell, load: Spell, delivered: number, wa
   rows.sort((a, b) => Number(b.purpose === 'message') - Number(a.purpose === 'message') || b.calls - a.calls);
   const own = rows.filter((row) => row.purpose === 'message');
   const callsOf = (some: readonly StatementRow[]): number => some.reduce((sum, row) => sum + row.calls, 0);
+  const readsOf = (table: Watched): number => perMessage(callsOf(own.filter((row) => row.reads.includes(table))));
   const apart = (purpose: Purpose): number => callsOf(rows.filter((row) => row.purpose === purpose));
   const grew = (row: StatementRow): boolean =>
     row.grownPerMessage > GROWN_PER_MESSAGE_MIN && row.grownPerMessage * delivered > GROWN_CALLS_MIN;
@@ -225,6 +239,12 @@ export function reportStatements(idle: Spell, load: Spell, delivered: number, wa
     rows,
     roundTripsPerMessage: perMessage(callsOf(own)),
     readsPerMessage: perMessage(callsOf(own.filter((row) => row.reads.length > 0))),
+    readsOf: {
+      message_tracking: readsOf('message_tracking'),
+      message_delivery_checkpoint: readsOf('message_delivery_checkpoint'),
+      ready_for_delivery: readsOf('ready_for_delivery'),
+    },
+    payloadReadsPerMessage: perMessage(callsOf(own.filter((row) => row.readsPayloads))),
     apart: {
       lease: apart('lease'),
       heartbeat: apart('heartbeat'),

@@ -3,6 +3,7 @@
  * JMS sender's hand to the laboratory's answer, and what each message costs Postgres. See README.md for the rules.
  */
 import type { JourneyReport } from './journeys.ts';
+import { type LayoutPlan, layoutText } from './layout.ts';
 import {
   journeyLines,
   type Machine,
@@ -30,6 +31,7 @@ const DEFAULTS = { interfaces: 25_000, rate: 12, minutes: 5, poison: 0.01, warmu
 const SETTLE_MS_MAX = 60_000;
 
 interface SteadyReport {
+  readonly plan: LayoutPlan;
   readonly parameters: typeof DEFAULTS;
   readonly seconds: number;
   readonly engineStartMs: number;
@@ -40,7 +42,9 @@ interface SteadyReport {
   readonly deadLetters: Readonly<Record<string, number>>;
   readonly journeys: JourneyReport;
   readonly statements: StatementReport;
-  /** The engine opened to Postgres, measured while messages flowed. */
+  /** Looks of the watchdogs for heads without news, counted apart; hints that got lost show here. */
+  readonly watchdogChecks: number;
+  /** The engines opened to Postgres, measured while messages flowed. */
   readonly connections: number;
   /** One commit on this disk, meanwhile. */
   readonly commits: Summary;
@@ -75,6 +79,7 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
   const connections = (await rig.sessions()) - sessionsBefore;
   const { delivered } = rig.journeys;
   return {
+    plan: rig.plan,
     parameters,
     seconds,
     engineStartMs: rig.engineStartMs,
@@ -84,11 +89,12 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
     deadLetters: await rig.deadLetters(),
     journeys: rig.journeys.report(),
     statements: reportStatements(idle, load, delivered, checks),
+    watchdogChecks: checks,
     connections,
     commits: await probe.stop(),
     usage,
     ownLoop: ownLoop(),
-    counters: await rig.engine.counters(),
+    counters: await rig.counters(),
     machine: machine(),
   };
 }
@@ -97,6 +103,7 @@ function text(report: SteadyReport): string {
   const { parameters: p } = report;
   const lines = [
     `steady: ${p.rate} messages/s over ${p.interfaces} interfaces for ${Math.round(report.seconds)} s, ${p.poison * 100} % poison (half unknown test code, half AE)`,
+    layoutText(report.plan),
     '',
     ...verdictLines(report.verdict, report.deadLetters),
     ...(report.settled ? [] : ['some numbers were not settled in the end']),
@@ -108,7 +115,8 @@ function text(report: SteadyReport): string {
     '',
     ...statementLines(report.statements),
     '',
-    `the engine served after ${Math.round(report.engineStartMs)} ms`,
+    `batch checks of the watchdog: ${report.watchdogChecks}`,
+    `all engine processes served after ${Math.round(report.engineStartMs)} ms`,
     ...usageLines(report.usage, report.seconds),
     `connections to Postgres opened meanwhile: ${report.connections}`,
     `this process was late at its own timers by ${report.ownLoop.p99Ms.toFixed(1)} ms (p99), ${report.ownLoop.maxMs.toFixed(1)} ms (max)`,
