@@ -12,8 +12,9 @@ export function register(command: Command): void {
       'after',
       `
 Below the processes: what the messages have come to, and the engine instances as Postgres knows them, with the shards
-(groups of lanes) and sources (queues) each of them holds. The shards of an instance that was killed move to the others
-when its lease has ended, after 10 to 12 seconds. Exit code 4 when nothing is running.`,
+(groups of lanes) and sources (queues) each of them holds. What an instance that was killed held goes to the others when
+its lease has ended, after about 10 seconds, or back to itself when it is started again before that. Exit code 4 when
+nothing is running.`,
     )
     .action(async ({ json }: { json: boolean }) => {
       const status = await siteStatus(readRunFile(stateFolder().runFile));

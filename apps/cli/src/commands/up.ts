@@ -21,7 +21,7 @@ interface Options {
 export function register(command: Command): void {
   command
     .option('--detach', 'run in the background; returns when everything works', false)
-    .option('--fresh', 'forget all data of the embedded database first', false)
+    .option('--fresh', 'forget all data of the embedded database and of the broker first', false)
     .option('--no-demo', 'no demonstration site and no simulated traffic')
     .option('--rate <perSecond>', 'orders per second of the demonstration', anyNumber({ least: 0, most: 10_000 }), 12)
     .option(
