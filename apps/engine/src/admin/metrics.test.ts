@@ -21,6 +21,7 @@ const QUIET: MetricSources = {
   isServing: () => true,
   ingest: () => ({ stored: 7, duplicates: 1, idsReused: 0, rejected: 2, released: 3, batches: 4 }),
   waysIn: () => ({
+    replies: { sent: 3, lost: 1 },
     listeners: { wanted: 1, open: 1 },
     queues: [{ name: 'orders', state: 'RETRYING' }],
     held: 2,

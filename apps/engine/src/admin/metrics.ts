@@ -256,6 +256,16 @@ function defineIngest(define: Define, sources: MetricSources): void {
   );
   define.gauge('inorder_sources_held', 'Sources whose lease this instance holds', () => sources.waysIn()?.held);
   define.gauge('inorder_listeners_open', 'AMQP listeners of our own', () => sources.waysIn()?.listeners.open);
+  define.counter(
+    'inorder_jms_replies_total',
+    'Replies sent to JMSReplyTo; begins anew with a connection',
+    () => sources.waysIn()?.replies.sent,
+  );
+  define.counter(
+    'inorder_jms_replies_lost_total',
+    'Replies to JMSReplyTo that could not be sent; begins anew with a connection',
+    () => sources.waysIn()?.replies.lost,
+  );
   define.gauges('inorder_source_queues', 'Queues on brokers read here, by state', 'state', () => {
     const states = { CONNECTING: 0, OPEN: 0, RETRYING: 0, CLOSED: 0 };
     for (const { state } of sources.waysIn()?.queues ?? []) states[state] += 1;

@@ -54,7 +54,9 @@ async function open(parts: Partial<RunningParts> = {}): Promise<{ admin: Admin; 
     delivery: { counters: () => ({ delivered: 3 }), lanes: { all: () => [] }, destinations: { states: () => [] } },
     stages: null,
     ingest: { counters: () => ({ stored: 5, duplicates: 0, idsReused: 0, rejected: 0, released: 0, batches: 1 }) },
-    sources: { waysIn: () => ({ listeners: { wanted: 1, open: 1 }, queues: [], held: 0 }) },
+    sources: {
+      waysIn: () => ({ listeners: { wanted: 1, open: 1 }, queues: [], held: 0, replies: { sent: 0, lost: 0 } }),
+    },
     redis: null,
     stageQueue: null,
     ...parts,
@@ -98,6 +100,7 @@ test('an instance is ready when Postgres answers, its heart beats and its listen
 test('a listener that is not open makes it unready, a broker that is away does not', async () => {
   await heartbeat();
   const waysIn = {
+    replies: { sent: 0, lost: 0 },
     listeners: { wanted: 1, open: 1 },
     queues: [{ name: 'orders', state: 'RETRYING' as const }],
     held: 1,

@@ -94,6 +94,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
       stages: stages.counters(),
       ingest: ingest.counters(),
       redisLost: hints.redis?.lost ?? null,
+      wakeUpsDropped: hints.redis?.dropped ?? null,
       stageHintsLost: queue.lost,
     }),
     metrics,

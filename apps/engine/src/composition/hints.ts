@@ -23,7 +23,7 @@ export interface Hints {
   /** For bull-board; null without Redis. */
   readonly board: BoardQueues | null;
   /** null without Redis. */
-  readonly redis: Pick<RedisHints, 'ping' | 'lost'> | null;
+  readonly redis: Pick<RedisHints, 'ping' | 'lost' | 'dropped'> | null;
   /** Outcomes for the instances that own their lanes. */
   wakeUps(ownerOf: (id: InterfaceId) => string | null): WakeUps;
   /** Shows the lanes of this instance to whoever looks. */
@@ -61,7 +61,7 @@ function withoutRedis({ clock, logger }: HintsOptions): Hints {
 function overRedis(options: HintsOptions, url: string): Hints {
   const { clock, logger } = options;
   const hints = new RedisHints({ ...options, url });
-  const queues = new BullQueues({ url, logger });
+  const queues = new BullQueues({ url, logger, instance: options.instance });
   const queue = new RedisStageQueue({ queues });
   return {
     queue,

@@ -45,6 +45,8 @@ export interface WaysIn {
   readonly queues: readonly { readonly name: string; readonly state: SourceStatus['state'] }[];
   /** Sources whose lease we hold, queues or addresses of our listener. */
   readonly held: number;
+  /** To JMSReplyTo, over the connections open now. */
+  readonly replies: { readonly sent: number; readonly lost: number };
 }
 
 interface Receiving {
@@ -75,7 +77,15 @@ export class Sources {
     const connections = new Map(site.connections().map((c) => [c.connectionId, c.document.kind]));
     const held = site.sources().filter((s) => this.leases.epochOf(s.sourceId) !== undefined);
     const listening = listenPort === undefined ? [] : [...connections.values()].filter((kind) => kind === 'LISTEN');
+    const counters = [
+      ...[...this.listeners.values()].map(({ listener }) => listener.counters),
+      ...[...this.receivers.values()].map(({ receiver }) => receiver.counters),
+    ];
     return {
+      replies: {
+        sent: counters.reduce((sum, each) => sum + each.replies, 0),
+        lost: counters.reduce((sum, each) => sum + each.repliesLost, 0),
+      },
       listeners: { wanted: listening.length, open: this.listeners.size },
       queues: held
         .filter((s) => connections.get(s.connectionId) === 'CONNECT')
