@@ -17,6 +17,7 @@ import { Findings, type Level } from './finding.ts';
 import { nodeVersion } from './machine.ts';
 import { judgeQueues } from './queue-check.ts';
 import { examineRedis } from './redis.ts';
+import { askRedis } from './resp.ts';
 import { findSubject } from './subject.ts';
 import { certificates, examineDestinations, touchWire } from './wires.ts';
 import { words } from './words.ts';
@@ -394,23 +395,21 @@ test.skipIf(!hasRedis)(
     await server.start();
     const seen = async (at = server.url) => (await examineRedis(at)).map(({ level, what }) => `${level}: ${what}`);
     expect(await seen()).toEqual([expect.stringMatching(/^ok: Redis \d/), 'ok: maxmemory-policy is noeviction']);
-    const { Redis } = await import('ioredis');
-    const redis = new Redis(server.url);
-    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    await redis.config('SET', 'maxmemory', '600000');
+    const tell = (...command: string[]) => askRedis(server.url, [command], 5000);
+    await tell('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    await tell('CONFIG', 'SET', 'maxmemory', '600000');
     expect(await seen()).toEqual(
       expect.arrayContaining([
         'problem: maxmemory-policy is allkeys-lru',
         expect.stringMatching(/^warning: \d+ % of its memory/),
       ]),
     );
-    await redis.config('SET', 'maxmemory', '0');
-    await redis.acl('SETUSER', 'watcher', 'on', '>pw', '~*', '+info', '+auth');
+    await tell('CONFIG', 'SET', 'maxmemory', '0');
+    await tell('ACL', 'SETUSER', 'watcher', 'on', '>pw', '~*', '+info', '+auth');
     const asWatcher = server.url.replace('redis://', 'redis://watcher:pw@');
     expect(await seen(asWatcher)).toContain('unknown: it does not tell its maxmemory-policy');
     const wrong = await seen(asWatcher.replace('pw@', 'wrong@'));
     expect(wrong).toEqual([expect.stringMatching(/^problem: it does not answer/)]);
-    redis.disconnect();
     await server.kill();
     expect(await seen()).toEqual([expect.stringMatching(/^problem: it does not answer \(/)]);
   },
