@@ -111,7 +111,7 @@ test('doctor calls a living site sound but for what tests switch off, and names 
     what: [expect.stringMatching(/^fsync, full_page_writes, synchronous_commit are off/)],
   });
   await rig.lis.setListening('LIS-1', false);
-  expect((await problems()).what).toContainEqual(expect.stringMatching(/^LIS-1 cannot be reached/));
+  expect((await problems()).what).toContainEqual(expect.stringMatching(/^LIS-1 \(.*\) cannot be reached/));
   await engine.kill();
   await rig.query("UPDATE engine_instance SET heartbeat_at = now() - interval '1 minute'");
   expect((await problems()).what).toContainEqual('no engine lives');

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { readinessSchema } from '@inorder/shared';
 import { isRunning } from '../up/identity.ts';
-import { type Finding, Findings, names, reasonOf } from './finding.ts';
+import { count, type Finding, Findings, names, reasonOf } from './finding.ts';
 import type { Subject } from './subject.ts';
 
 const NODE_MAJOR = 24;
@@ -75,11 +75,20 @@ async function processes(found: Findings, { run }: Subject): Promise<void> {
       'Its part of the site stands still; the supervisor starts it again unless it fails at once each time.',
       'Look at its log in .inorder/logs.',
     );
-  else found.ok(`all ${run.processes.length} processes of this site run`);
+  else found.ok(`${count(run.processes.length, 'process', 'processes')} of this site run`);
+  const known = new Set(run.processes.map((each) => each.name));
+  const expected = { console: run.endpoints.console, simulator: run.endpoints.simulatorControl };
+  for (const [name, address] of Object.entries(expected))
+    if (address !== null && !known.has(name))
+      found.problem(
+        `the ${name} was given up`,
+        'It ended several times within a minute, so the supervisor starts it no more.',
+        `Look at ${name}.log in the logs of the site, then ./inorder down and up.`,
+      );
   const engines = run.processes.filter((each) => /^(engine|ingest|validate|enrich|route|deliver)-\d+$/.test(each.name));
   const asked = [
     ...engines.map((each) => ({ name: each.name, url: each.address })),
-    { name: 'console', url: run.endpoints.console },
+    { name: 'console', url: known.has('console') ? run.endpoints.console : null },
   ];
   await Promise.all(asked.flatMap(({ name, url }) => (url === null ? [] : [readiness(found, name, url)])));
 }
@@ -103,6 +112,8 @@ async function readiness(found: Findings, name: string, url: string): Promise<vo
       found.warning(`${name} is ready, but ${detail}`, 'It works, slower or with a part off.', todo);
     else found.ok(`${name} is ready`);
   } catch (error) {
-    found.problem(`${name} does not answer at ${url} (${reasonOf(error)})`, 'It hangs or is overloaded.', todo);
+    // fetch wraps what happened.
+    const reason = reasonOf(error instanceof Error ? (error.cause ?? error) : error);
+    found.problem(`${name} does not answer at ${url} (${reason})`, 'It hangs, is overloaded or has just ended.', todo);
   }
 }

@@ -68,14 +68,12 @@ export async function examineDestinations(
   }
   const touched = await touchAll(wires);
   const away = touched.filter(({ touch }) => touch.failure !== null);
-  for (const { wire, touch } of away.slice(0, 20))
+  for (const [failure, same] of Map.groupBy(away, ({ touch }) => touch.failure))
     found.problem(
-      `${wire.name} cannot be reached at ${wire.host}:${wire.port}: ${touch.failure}`,
-      'Its lanes wait; nothing is lost or skipped.',
+      `${names(same.map(({ wire }) => `${wire.name} (${wire.host}:${wire.port})`))} cannot be reached: ${failure ?? ''}`,
+      'Their lanes wait; nothing is lost or skipped.',
       'Ask the laboratory, or correct the address.',
     );
-  if (away.length > 20)
-    found.problem(`and ${away.length - 20} more cannot be reached`, 'Their lanes wait.', 'Is the network down?');
   certificates(found, touched);
   const up = touched.length - away.length;
   if (up > 0) found.ok(`${count(up, 'destination')} of ${wires.length} can be reached`);
