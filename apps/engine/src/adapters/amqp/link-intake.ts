@@ -179,6 +179,8 @@ export class LinkIntake {
     this.#messages += 1;
     this.#unsettled += 1;
     this.#unsettledBytes += arriving.bytes;
+    // The last of the credit has come: what was settled meanwhile can be given now.
+    if (this.#o.renewal === 'usedUp') this.#topUp();
     // With a message-format of its own rhea puts the encoded bytes where the message would be.
     const encoded = context.message as unknown as Buffer;
     void this.#handle(encoded, arriving).then((disposition) => this.#onOutcome(delivery, arriving, disposition));
