@@ -80,7 +80,8 @@ function configOf(folder: string, ports: Ports): string {
   return [
     `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
     `load_definitions = ${at('definitions.json')}`,
-    `heartbeat = ${IDLE_TIMEOUT_MS / 1000}`,
+    // It gives up after two to four of these.
+    `heartbeat = ${IDLE_TIMEOUT_MS / 2_000}`,
     'management.tcp.ip = 127.0.0.1',
     `management.tcp.port = ${ports.management}`,
     ...(ports.tls === undefined

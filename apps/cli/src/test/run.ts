@@ -5,8 +5,8 @@ import { ROOT } from '../checkout.ts';
 import { ensurePrismaClient } from '../prisma-client.ts';
 import { packageProgram, runShown } from '../program.ts';
 import { type Counts, judged, NO_COUNTS, playwrightCounts, sum, vitestCounts } from './counts.ts';
-import { BROWSER, provide, REDIS } from './services.ts';
-import { needBrowser, needRedis, type Tier } from './tiers.ts';
+import { BROWSER, provide, provideArtemis, RABBITMQ, REDIS } from './services.ts';
+import { needBrokers, needBrowser, needRedis, type Tier } from './tiers.ts';
 
 const REPORTS = path.join(ROOT, '.inorder', 'test');
 
@@ -14,6 +14,10 @@ export async function runTiers(tiers: readonly Tier[], say: (line: string) => vo
   mkdirSync(REPORTS, { recursive: true });
   await ensurePrismaClient();
   if (needRedis(tiers)) await provide(REDIS, say);
+  if (needBrokers(tiers)) {
+    await provide(RABBITMQ, say);
+    await provideArtemis(say);
+  }
   const browser = needBrowser(tiers) ? await provide(BROWSER, say) : undefined;
   const counts: Counts[] = [];
   const inVitest = tiers.filter((tier) => tier !== 'e2e');

@@ -1,15 +1,17 @@
 /**
- * Services that tests need from the machine: Redis and a browser. Debian as root gets them through apt-get; elsewhere
- * `REDIS_URL` and `CHROME_PATH` say where they are. Without them the tests that need them are skipped by name, except
+ * Services that tests need from the machine: Redis, a browser, RabbitMQ, and Artemis from Maven Central. Debian as root
+ * gets the first three through apt-get; elsewhere variables say where they are. Without them the tests that need them are skipped by name, except
  * under `CI=true`, where that is a failure: a green run must mean that they ran.
  */
 import { existsSync } from 'node:fs';
+import { artemisJars } from '@inorder/brokers/artemis-jars';
+import { BrokerMissing } from '@inorder/brokers/broker';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { findProgram, runQuietly } from '../program.ts';
 
 export interface Service {
   readonly name: string;
-  readonly variable: 'REDIS_URL' | 'CHROME_PATH';
+  readonly variable: 'REDIS_URL' | 'CHROME_PATH' | 'INORDER_RABBITMQ_SERVER';
   readonly programs: readonly string[];
   /** Where it lies when it is not on PATH. */
   readonly files: readonly string[];
@@ -34,6 +36,27 @@ export const BROWSER: Service = {
   ],
   debianPackage: 'chromium',
 };
+
+export const RABBITMQ: Service = {
+  name: 'RabbitMQ',
+  variable: 'INORDER_RABBITMQ_SERVER',
+  // The one on PATH changes the user; the one of the package is run as who we are.
+  programs: [],
+  files: ['/usr/lib/rabbitmq/bin/rabbitmq-server'],
+  debianPackage: 'rabbitmq-server',
+};
+
+/** Has the jars of Artemis ready before tests are timed. @throws under CI=true when they are not to be had. */
+export async function provideArtemis(say: (line: string) => void): Promise<void> {
+  try {
+    await artemisJars(say);
+  } catch (error) {
+    // What fails although Java and Maven are there is told by the tests that need it.
+    const reason = error instanceof Error ? error.message : String(error);
+    if (process.env['CI'] === 'true') throw new CommandFailure(EXIT.failed, `${reason} (CI=true allows no skip)`);
+    say(error instanceof BrokerMissing ? `skipped: tests that need Artemis. ${reason}` : reason);
+  }
+}
 
 /**
  * Where a service is, after installing it if that is possible here; undefined: tests that need it are to be skipped.

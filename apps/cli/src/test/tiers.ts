@@ -13,6 +13,11 @@ export function needRedis(tiers: readonly Tier[]): boolean {
   return tiers.some((tier) => tier !== 'unit' && tier !== 'property');
 }
 
+/** Tiers whose tests start real brokers. */
+export function needBrokers(tiers: readonly Tier[]): boolean {
+  return tiers.includes('conformance');
+}
+
 export function needBrowser(tiers: readonly Tier[]): boolean {
   return tiers.includes('e2e');
 }
