@@ -1,6 +1,6 @@
 /** Redis, a hint: what would make hints and stage queues misbehave. Whether it writes to disk does not matter here. */
+import { Redis } from 'ioredis';
 import { type Finding, Findings, isLoopback, reasonOf } from './finding.ts';
-import { askRedis, RespError, type RespValue } from './resp.ts';
 
 const ANSWER_MS = 3000;
 const VERSION_MIN = [6, 2] as const;
@@ -24,9 +24,9 @@ export async function examineRedis(url: string | null): Promise<Finding[]> {
       'Use rediss:// in REDIS_URL.',
     );
   try {
-    const [info, policy] = await askRedis(url, [['INFO'], ['CONFIG', 'GET', 'maxmemory-policy']], ANSWER_MS);
-    server(found, typeof info === 'string' ? info : '');
-    eviction(found, policy ?? null);
+    const { info, policy } = await ask(url);
+    server(found, info);
+    eviction(found, policy);
   } catch (error) {
     found.problem(
       `it does not answer (${reasonOf(error)})`,
@@ -35,6 +35,39 @@ export async function examineRedis(url: string | null): Promise<Finding[]> {
     );
   }
   return found.list;
+}
+
+/** One connection, asked once. `policy` undefined: it does not tell. @throws where it does not answer. */
+async function ask(url: string): Promise<{ readonly info: string; readonly policy: string | undefined }> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: ANSWER_MS,
+    commandTimeout: ANSWER_MS,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+  });
+  let reason: Error | undefined;
+  redis.on('error', (error: Error) => {
+    reason = error;
+  });
+  try {
+    await redis.connect();
+    const info = await redis.info();
+    const policy = await redis.config('GET', 'maxmemory-policy').catch(() => undefined);
+    return { info, policy: Array.isArray(policy) && typeof policy[1] === 'string' ? policy[1] : undefined };
+  } catch (error) {
+    // What the connection said; the command only knows that there was none.
+    throw coded(reason ?? error);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Redis names its refusals by their first word: WRONGPASS, NOAUTH, LOADING. */
+function coded(error: unknown): unknown {
+  const word = error instanceof Error && error.name === 'ReplyError' ? /^[A-Z]+/.exec(error.message)?.[0] : undefined;
+  return word === undefined ? error : Object.assign(new Error(word), { code: word });
 }
 
 function server(found: Findings, info: string): void {
@@ -63,9 +96,8 @@ function server(found: Findings, info: string): void {
     );
 }
 
-function eviction(found: Findings, answer: RespValue): void {
-  const policy = Array.isArray(answer) ? answer[1] : undefined;
-  if (answer instanceof RespError || typeof policy !== 'string')
+function eviction(found: Findings, policy: string | undefined): void {
+  if (policy === undefined)
     found.unknown(
       'it does not tell its maxmemory-policy',
       'Another policy than noeviction lets it forget queue entries one by one, which shows as stages that lag.',
