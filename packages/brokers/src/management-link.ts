@@ -74,7 +74,10 @@ export async function withConnection<T>(
     return await Promise.race([opened.then(() => work(connection)), late]);
   } finally {
     clearTimeout(timer);
-    const closed = new Promise<void>((resolve) => connection.once('disconnected', () => resolve()));
+    const closed = new Promise<void>((resolve) => {
+      connection.once('connection_close', () => resolve());
+      connection.once('disconnected', () => resolve());
+    });
     const isOpen = connection.is_open();
     connection.close();
     if (isOpen) await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500))]);

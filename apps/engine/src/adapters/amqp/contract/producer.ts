@@ -43,6 +43,8 @@ export async function connectProducer(
     opened.once('connection_error', ({ error }: EventContext) => reject(new Error(reasonOf(error))));
     opened.once('disconnected', ({ error }: EventContext) => reject(new Error(`cut off: ${reasonOf(error)}`)));
   });
+  // A listener for each link that is open at the same time.
+  connection.setMaxListeners(0);
   return {
     send: (address, messages) => sendOn(connection, address, messages),
     async [Symbol.asyncDispose]() {
