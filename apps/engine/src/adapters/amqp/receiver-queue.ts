@@ -84,8 +84,12 @@ export class ReceiverQueue {
     if (!this.#stopping) this.#report(state, detail);
   }
 
-  /** Stops credit, waits for what is in hand up to `drainMs`, closes the link. The peer takes back the rest. */
-  async close(detail: string): Promise<void> {
+  /**
+   * Stops credit, waits for what is in hand up to `drainMs`, closes the link. The peer takes back the rest. `withConnection`:
+   * the whole connection is closed next, which says it for all sessions at once; rhea looks at every session for each that
+   * ends, and thousands of them take minutes.
+   */
+  async close(detail: string, withConnection = false): Promise<void> {
     this.#stopping = true;
     this.#cancelRetry?.();
     const attempt = this.#attempt;
@@ -101,6 +105,7 @@ export class ReceiverQueue {
           'AMQP source closed with messages in hand',
         );
       }
+      if (withConnection) this.#connection = undefined;
       this.#endAttempt();
     }
     this.#report('CLOSED', detail);

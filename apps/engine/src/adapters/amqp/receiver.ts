@@ -75,7 +75,7 @@ export class AmqpReceiver {
     if (this.#mode === 'STOPPED') return;
     this.#mode = 'STOPPED';
     this.#cancelTimer?.();
-    await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close('Stopped')));
+    await Promise.all(Array.from(this.#queues.values(), (queue) => queue.close('Stopped', true)));
     const connection = this.#connection;
     this.#connection = undefined;
     this.#replies.disconnected();
