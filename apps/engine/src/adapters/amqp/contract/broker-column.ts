@@ -4,9 +4,11 @@ import type { InboundHandler } from '@inorder/core';
 import { testBroker } from '@inorder/testkit/broker-services';
 import { LOCALHOST_CERT, LOCALHOST_KEY } from '@inorder/testkit/tls-fixture';
 import type { ConnectDocument } from '../connection-parts.ts';
+import { AMQP_DEFAULTS } from '../options.ts';
 import { AmqpReceiver } from '../receiver.ts';
 import { ACCEPT, RecordingLog, realClock, SOURCE_A } from '../test-parts.ts';
 import type { Peer, Reader, ReadQueue } from './column.ts';
+import { MANY } from './queues.ts';
 
 /** A queue that is there for nothing but being opened. */
 const PROBE = 'probe';
@@ -64,6 +66,8 @@ function openReceiver(
     log: new RecordingLog(),
     clock: realClock,
     drainMs: 500,
+    // Every attach waits for the ones before it: the default is for a thousand.
+    connectTimeoutMs: Math.max(AMQP_DEFAULTS.connectTimeoutMs, 10 * MANY),
     releaseDelayMs: 5,
     releaseDelayMsMax: 20,
     onStatus: ({ sourceId, state, detail }) => {
