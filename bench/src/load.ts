@@ -117,6 +117,25 @@ export function verdictLines(verdict: Verdict, deadLetters: Readonly<Record<stri
   ];
 }
 
+/** Why, where something went wrong; else what the engines complained of. */
+export interface Evidence {
+  readonly warnings: Readonly<Record<string, number>>;
+  readonly attempts: readonly string[];
+}
+
+export async function evidenceOf(rig: Rig, report: JudgeReport): Promise<Evidence> {
+  const ids = report.violationExamples.flatMap(({ controlId }) => controlId);
+  return { warnings: rig.warnings(), attempts: ids.length === 0 ? [] : await rig.attempts(ids) };
+}
+
+export function evidenceLines({ warnings, attempts }: Evidence): string[] {
+  const all = Object.entries(warnings).toSorted(([, a], [, b]) => b - a);
+  return [
+    `warnings of the engines: ${all.length === 0 ? 'none' : all.map(([what, n]) => `${what} (${n})`).join(', ')}`,
+    ...attempts.map((line) => `  ${line}`),
+  ];
+}
+
 export function statementLines(report: StatementReport): string[] {
   const apart = Object.entries(report.apart).map(([purpose, n]) => `${purpose} ${n}`);
   return [

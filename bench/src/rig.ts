@@ -62,6 +62,10 @@ export interface Rig {
   deadLetters(): Promise<Readonly<Record<string, number>>>;
   /** Resolves when every order that was accepted has a number and no lane an open one; false when that takes too long. */
   settled(withinMs: number): Promise<boolean>;
+  /** What engines logged as warnings or errors, how often each: of the last lines only. */
+  warnings(): Readonly<Record<string, number>>;
+  /** What was tried of these interfaces around the numbers of these control ids, a line each: how an order violation came about. */
+  attempts(controlIds: readonly string[]): Promise<readonly string[]>;
   /** Of all engines together. */
   usage(): { readonly engine: Usage | null; readonly postgres: Usage | null };
   /** Ends everything and removes its files; no message may be under way for the engines to end in peace. */
@@ -74,6 +78,8 @@ const ENGINE_ROLE = 'postgres';
 export const LIS_NAMES = ['LIS-1', 'LIS-2', 'LIS-3', 'LIS-4'] as const;
 
 const SHARED_MS_MAX = 60_000;
+/** Instances look around each second. */
+const STANDS_MS = 3_000;
 
 type Closer = () => Promise<unknown> | unknown;
 
@@ -133,7 +139,7 @@ async function assemble(options: RigOptions, closers: Closer[], stop: () => Prom
   );
   const sender = upstream;
   await eventually('the upstream is connected', () => sender.status().connected);
-  await eventually('the shards are shared out', () => areShared(pool, options.plan), { withinMs: SHARED_MS_MAX });
+  await sharesSettled(pool, options.plan);
   return {
     lis,
     upstream,
@@ -146,6 +152,8 @@ async function assemble(options: RigOptions, closers: Closer[], stop: () => Prom
     sessions: () => readSessions(observer, DATABASE),
     calls: () => readCalls(observer, DATABASE, ENGINE_ROLE),
     deadLetters: () => countDeadLetters(pool),
+    warnings: () => countWarnings(engines),
+    attempts: (controlIds) => readAttempts(pool, controlIds),
     settled: (withinMs) => isSettled(sender, pool, withinMs),
     usage: () => ({
       engine: sumOfUsage(engines.map(({ pid }) => processUsage(pid))),
@@ -182,17 +190,21 @@ async function startEngines(
   return Promise.all(begun);
 }
 
-/** Whether each engine that delivers has its even share: until then lanes change hands. */
-async function areShared(pool: pg.Pool, plan: LayoutPlan): Promise<boolean> {
-  const { rows } = await pool.query<{ owner: string | null; n: number }>(
-    'SELECT owner, count(*)::int AS n FROM shard_lease GROUP BY owner',
-  );
-  const counts = rows.map(({ n }) => n);
-  return (
-    rows.every(({ owner }) => owner !== null) &&
-    rows.length === enginesOf(plan).filter(({ delivers }) => delivers).length &&
-    Math.max(...counts) - Math.min(...counts) <= 1
-  );
+/** Resolves when every engine that delivers has shards and none has changed hands for a while: before, lanes move. */
+async function sharesSettled(pool: pg.Pool, plan: LayoutPlan): Promise<void> {
+  const owners = enginesOf(plan).filter(({ delivers }) => delivers).length;
+  let [seen, sinceMs] = ['', performance.now()];
+  const stands = async (): Promise<boolean> => {
+    const { rows } = await pool.query<{ owners: number; free: number; epochs: string }>(
+      `SELECT count(DISTINCT owner)::int AS owners, count(*) FILTER (WHERE owner IS NULL)::int AS free, sum(epoch)::text AS epochs
+         FROM shard_lease`,
+    );
+    const [now] = rows;
+    const state = JSON.stringify(now);
+    if (state !== seen) [seen, sinceMs] = [state, performance.now()];
+    return now?.owners === owners && now.free === 0 && performance.now() - sinceMs >= STANDS_MS;
+  };
+  await eventually('the shards are shared out', stands, { withinMs: SHARED_MS_MAX, everyMs: 200, shown: () => seen });
 }
 
 /** Our statements run under a role of our own: those of the engine's role are the engine's. */
@@ -266,6 +278,32 @@ async function countDeadLetters(pool: pg.Pool): Promise<Record<string, number>> 
     'SELECT error_code, count(*)::int AS n FROM dead_letter GROUP BY error_code ORDER BY error_code',
   );
   return Object.fromEntries(rows.map((row) => [row.error_code, row.n]));
+}
+
+const WARNING = 40;
+
+function countWarnings(engines: readonly EngineProcess[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const line of engines.flatMap((engine) => engine.log())) {
+    if (typeof line['level'] !== 'number' || line['level'] < WARNING) continue;
+    const what = [line.msg, line['code'], line['kind']].filter((part) => typeof part === 'string').join(' ');
+    counts[what] = (counts[what] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Of each control id its own number and those beside it, in the order in which they ended. */
+async function readAttempts(pool: pg.Pool, controlIds: readonly string[]): Promise<string[]> {
+  const { rows } = await pool.query<{ line: string }>(
+    `SELECT concat_ws(' ', i.code || ':' || a.sequence_no, a.control_id, a.kind, a.outcome, a.error_code, 'attempt', a.attempt_no, 'epoch', a.epoch,
+                      a.instance, 'ended', to_char(a.ended_at, 'HH24:MI:SS.MS'), 'took', a.duration_ms, 'ms') AS line
+       FROM delivery_attempt a JOIN interface i USING (interface_id)
+      WHERE EXISTS (SELECT 1 FROM delivery_attempt o WHERE o.control_id = ANY($1) AND o.interface_id = a.interface_id
+                       AND abs(o.sequence_no - a.sequence_no) <= 1)
+      ORDER BY i.code, a.ended_at, a.attempt_id LIMIT 200`,
+    [controlIds],
+  );
+  return rows.map(({ line }) => line);
 }
 
 async function isSettled(upstream: UpstreamHandle, pool: pg.Pool, withinMs: number): Promise<boolean> {

@@ -5,6 +5,9 @@
 import type { JourneyReport } from './journeys.ts';
 import { type LayoutPlan, layoutText } from './layout.ts';
 import {
+  type Evidence,
+  evidenceLines,
+  evidenceOf,
   journeyLines,
   type Machine,
   machine,
@@ -39,6 +42,7 @@ interface SteadyReport {
   readonly delivered: number;
   readonly settled: boolean;
   readonly verdict: Verdict;
+  readonly evidence: Evidence;
   readonly deadLetters: Readonly<Record<string, number>>;
   readonly journeys: JourneyReport;
   readonly statements: StatementReport;
@@ -86,6 +90,7 @@ async function measure(rig: Rig, parameters: typeof DEFAULTS, log: (line: string
     delivered,
     settled,
     verdict: verdictOf(rig.lis.judge.report()),
+    evidence: await evidenceOf(rig, rig.lis.judge.report()),
     deadLetters: await rig.deadLetters(),
     journeys: rig.journeys.report(),
     statements: reportStatements(idle, load, delivered, checks),
@@ -106,6 +111,7 @@ function text(report: SteadyReport): string {
     layoutText(report.plan),
     '',
     ...verdictLines(report.verdict, report.deadLetters),
+    ...evidenceLines(report.evidence),
     ...(report.settled ? [] : ['some numbers were not settled in the end']),
     '',
     `latency of the ${report.delivered} delivered messages that were never poison`,
