@@ -6,11 +6,18 @@ ADD COLUMN     "fresh" BOOLEAN NOT NULL DEFAULT false,
 ADD COLUMN     "interface_ids" UUID[],
 ADD COLUMN     "sequence_nos" BIGINT[],
 ADD COLUMN     "revisions" INTEGER[],
+ADD COLUMN     "runs" SMALLINT[],
 ADD COLUMN     "received_ats" TIMESTAMPTZ(3)[];
 
--- What ENRICH made of a message, until ROUTE has ended it on another instance.
-ALTER TABLE "message_payload" ADD COLUMN     "enriched" BYTEA;
-ALTER TABLE "message_payload_kept" ADD COLUMN     "enriched" BYTEA;
+-- A repair in place begins another run through the stages: what a former one ends with, however late, is refused.
+ALTER TABLE "message_tracking" ADD COLUMN     "run" SMALLINT NOT NULL DEFAULT 1;
+
+-- What ENRICH made of a message, until ROUTE has ended it on another instance; and whether what stands here of the stages
+-- is of a run before the last repair.
+ALTER TABLE "message_payload" ADD COLUMN     "enriched" BYTEA,
+ADD COLUMN     "superseded" BOOLEAN NOT NULL DEFAULT false;
+ALTER TABLE "message_payload_kept" ADD COLUMN     "enriched" BYTEA,
+ADD COLUMN     "superseded" BOOLEAN NOT NULL DEFAULT false;
 
 -- Beyond what Prisma describes.
 ALTER TABLE stage_claim

@@ -69,6 +69,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
   const hints = openHints({
     redisUrl: config.redisUrl,
     instance: config.instance,
+    secretKey: config.secretKey,
     clock,
     logger,
     onWake: (ends) => delivery?.woken(ends),
@@ -203,9 +204,10 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
       const parts: readonly (readonly [string, () => Promise<unknown> | undefined])[] = [
         ['sources', () => sources.stop()],
         ['ingest', () => ingest.stop()],
-        ['stages', () => stages.stop()],
         ['maintenance', () => maintenance.stop()],
+        // Before the stages: a late replay under way needs them.
         ['delivery', () => delivery?.stop()],
+        ['stages', () => stages.stop()],
         ['presence', () => presence.stop()],
         ['command wake', () => unlisten()],
         ['hints', () => hints.close()],

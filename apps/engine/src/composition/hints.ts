@@ -34,6 +34,7 @@ export interface Hints {
 export interface HintsOptions extends Pick<RedisHintsOptions, 'onWake' | 'onCommand' | 'onConfig'> {
   readonly redisUrl: string | undefined;
   readonly instance: string;
+  readonly secretKey: Uint8Array;
   readonly clock: Clock;
   readonly logger: Logger;
 }

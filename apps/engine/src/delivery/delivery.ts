@@ -102,6 +102,7 @@ class Assembled implements Delivery {
       settings,
       incidents,
       find: (id) => site.destination(id),
+      refresh: () => site.refresh(),
       open: (document) => openDestination(document, clock, logger),
       wake: (lane, id) => {
         lane.tell({ kind: 'ENDPOINT_TRY', nowAt: clock.wallMs() });
@@ -152,6 +153,7 @@ class Assembled implements Delivery {
       database,
       lanes: this.lanes,
       shards: () => this.ownership.shards,
+      incidents,
       clock,
       logger,
       settings,

@@ -12,6 +12,7 @@ import { errorClass } from '@inorder/core';
 import type { DestinationDocument } from '@inorder/shared';
 import type { Logger } from 'pino';
 import type { MeasuredDestination } from '../adapters/destination.ts';
+import { errorCodeOf } from '../adapters/postgres/database.ts';
 import { Breaker } from './breaker.ts';
 import type { Incidents } from './incidents.ts';
 import type { DeliverySettings } from './settings.ts';
@@ -29,6 +30,8 @@ export interface DestinationsOptions<Waiter> {
   readonly incidents: Incidents;
   /** undefined = not configured (any more). */
   readonly find: (id: DestinationId) => DestinationConfig | undefined;
+  /** Reads the configuration again. @throws where Postgres is away. */
+  readonly refresh: () => Promise<void>;
   readonly open: (document: DestinationDocument) => MeasuredDestination;
   /** Lets a waiter try; false where it has nothing to send to this destination now. */
   readonly wake: (waiter: Waiter, id: DestinationId) => boolean;
@@ -111,7 +114,13 @@ export class Endpoint<Waiter> {
     request: DeliveryRequest,
     signal: CancelSignal,
   ): Promise<{ readonly result: DeliveryResult; readonly retryAt: number }> {
-    const connector = this.open();
+    const connector = this.open() ?? (await this.lookAgain());
+    if (connector === 'storeAway') {
+      this.breaker.leave(waiter);
+      const detail = `destination ${this.name} is not known here, and the configuration cannot be read`;
+      const result = { ok: false, code: 'STORE_UNAVAILABLE', detail, ackCode: null, response: null } as const;
+      return { result, retryAt: this.options.clock.wallMs() };
+    }
     if (connector === undefined) {
       const detail = `destination ${this.name} is not configured`;
       const result = { ok: false, code: 'ROUTE_DESTINATION_MISSING', detail, ackCode: null, response: null } as const;
@@ -164,6 +173,17 @@ export class Endpoint<Waiter> {
     if (config === undefined) return undefined;
     this.connector = { document: config.document, sends: this.options.open(config.document) };
     return this.connector.sends;
+  }
+
+  /** Nobody is dead-lettered for what this instance has not heard of yet. */
+  private async lookAgain(): Promise<MeasuredDestination | 'storeAway' | undefined> {
+    try {
+      await this.options.refresh();
+    } catch (error) {
+      this.options.logger.warn({ destination: this.id, code: errorCodeOf(error) }, 'configuration not read yet');
+      return 'storeAway';
+    }
+    return this.open();
   }
 
   private keepBooks(id: MessageId, result: DeliveryResult, aborted: boolean): number {

@@ -112,6 +112,10 @@ export class Lane {
   }
 
   /** Starts nothing new; what is under way goes on. */
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
   drain(): void {
     this.draining = true;
     this.state = { ...this.state, enabled: false };

@@ -74,7 +74,7 @@ export class Lanes implements LaneInbox {
   private readonly lanes = new Map<InterfaceId, Lane>();
   private readonly ofShard = new Map<Shard, Set<InterfaceId>>();
   private readonly listeners = new Set<(lane: Lane) => void>();
-  /** Messages that were repaired in place. */
+  /** Messages of which Postgres alone is believed: repaired in place, or told wrongly. */
   private readonly onceMore = new Set<MessageId>();
   /** What lost lanes were about to settle, for this instance's own next tenure (G12). */
   private readonly carried = new Map<InterfaceId, { readonly epoch: Epoch; readonly item: SettleItem }>();
@@ -275,6 +275,7 @@ export class Lanes implements LaneInbox {
     const signal = lane.hold.sendSignal(clock, settings.leaseSendMarginMs);
     const { result, retryAt } = await endpoint.deliver(lane, request, signal);
     if (!isStill(lane, send)) return;
+    if (!result.ok && errorClass(result.code) === 'infrastructure') return this.blockedByLease(lane);
     // It never left: while it waited for a connection the lease grew too short.
     if (!result.ok && errorClass(result.code) === 'endpoint' && signal.aborted) return this.blockedByLease(lane);
     lane.tell({
@@ -309,17 +310,18 @@ export class Lanes implements LaneInbox {
 
   private async loadPayload(lane: Lane, send: Send): Promise<Uint8Array | undefined> {
     try {
-      const payload = await this.options.payloads.load(send.order.messageId);
-      if (payload === undefined && isStill(lane, send)) {
-        this.options.incidents.open(
-          'PAYLOAD_MISSING',
-          'INTERFACE',
-          lane.code,
-          `the payload of #${send.sequenceNo} is not in the store; the lane waits`,
-        );
-        this.blockedByLease(lane);
-      }
-      return payload;
+      const { messageId, destinationId, controlId } = send.order;
+      const payload = await this.options.payloads.load(messageId);
+      if (payload?.destinationId === destinationId && payload.controlId === controlId) return payload.bytes;
+      if (!isStill(lane, send)) return undefined;
+      // What the lane was told is not what Postgres holds: Postgres decides, now and whatever else is told of it.
+      this.options.logger.warn(
+        { interface: lane.code, sequenceNo: send.sequenceNo },
+        'lane was told otherwise than Postgres holds; read again',
+      );
+      this.repaired([messageId]);
+      this.options.reopen(lane);
+      return undefined;
     } catch (error) {
       this.options.logger.warn(
         { interface: lane.code, sequenceNo: send.sequenceNo, code: errorCodeOf(error) },

@@ -1,10 +1,11 @@
 /** The bytes that wait to be sent, bounded; what does not fit is read again by its key, many in one read (G19). */
 import type { MessageId } from '@inorder/core';
+import type { OutboundPayload } from '../adapters/postgres/lane-queries.ts';
 
 export interface OutboundPayloadsOptions {
   readonly bytesMax: number;
   /** One batched key read. @throws where Postgres is away. */
-  readonly read: (ids: readonly MessageId[]) => Promise<Map<MessageId, Uint8Array>>;
+  readonly read: (ids: readonly MessageId[]) => Promise<Map<MessageId, OutboundPayload>>;
 }
 
 /** Messages in one read: at a takeover thousands of lanes ask in one tick, and a read that outlasts its time-out helps none. */
@@ -16,7 +17,7 @@ export class OutboundPayloads {
   private bytes = 0;
   private readonly wanted = new Map<
     MessageId,
-    { resolve: (payload: Uint8Array | undefined) => void; reject: (cause: unknown) => void }[]
+    { resolve: (payload: OutboundPayload | undefined) => void; reject: (cause: unknown) => void }[]
   >();
   private reading = false;
   /** Messages whose bytes had to be read; the measure of ARCHITECTURE.md counts them. */
@@ -50,8 +51,8 @@ export class OutboundPayloads {
     return this.kept.get(id);
   }
 
-  /** undefined = there is no such payload. @throws where Postgres is away. */
-  load(id: MessageId): Promise<Uint8Array | undefined> {
+  /** undefined = there is none, or it was made before a repair. @throws where Postgres is away. */
+  load(id: MessageId): Promise<OutboundPayload | undefined> {
     return new Promise((resolve, reject) => {
       const list = this.wanted.get(id) ?? [];
       list.push({ resolve, reject });

@@ -160,7 +160,7 @@ export class Ownership {
   }
 
   private look(observation: Observation): void {
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.options.presence.watchedMs;
     for (const lease of observation.leases) {
       const seen = this.seenLeases.get(lease.shard);
       const same =
@@ -185,7 +185,7 @@ export class Ownership {
     if (this.stopped || staleMs === Number.POSITIVE_INFINITY) return;
     const look = (): void => {
       this.balanceSoon();
-      this.watchSilence(clock.monotonicMs());
+      this.watchSilence(presence.watchedMs);
     };
     this.timers.set('silence', clock.schedule(staleMs - nowMs + 1, look));
   }
@@ -213,7 +213,7 @@ export class Ownership {
     if (seen.lease.owner === null) return true;
     // Ours from before a restart: the instance lock says that process is dead. Ours and not held: it was lost here.
     if (seen.lease.owner === this.options.instance) return startup || !this.held.has(s);
-    return this.options.clock.monotonicMs() - seen.sinceMs >= this.options.settings.leaseMs;
+    return this.options.presence.watchedMs - seen.sinceMs >= this.options.settings.leaseMs;
   }
 
   private async take(wanted: readonly Shard[]): Promise<void> {

@@ -80,6 +80,7 @@ test('G14, G16: a replay whose record fails, or whose answer holds a NUL, is sen
     logger: LOGGER,
     settings: DELIVERY_DEFAULTS,
     incidents: new Incidents(database, LOGGER),
+    refresh: async () => undefined,
     find: (wanted) => ({
       destinationId: wanted,
       name: 'LIS-1',

@@ -72,6 +72,12 @@ export class Replays {
           { interface: lane.code, sequenceNo: replay.sequenceNo, code: errorCodeOf(error) },
           'replay waits for postgres',
         );
+        if (lane.isDraining) {
+          // Nothing of it is out: its next owner runs it.
+          const nowAt = this.options.clock.wallMs();
+          lane.tell({ kind: 'REPLAY_RECORDED', again: { ...replay, notBeforeAt: nowAt + RETRY_MS }, nowAt });
+          return;
+        }
         await this.pause();
       }
     }

@@ -299,6 +299,7 @@ class BatchingIngest implements Ingest {
           enriched: null,
           stage: 'VALIDATE',
           fresh: false,
+          run: 1,
           receivedAt,
         });
       }

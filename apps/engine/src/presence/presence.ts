@@ -1,7 +1,8 @@
 /**
  * How instances see each other: each says that it lives every `instanceHeartbeatMs`, whatever its roles, and twice as often
  * reads who else does and who owns which shard. An instance counts as dead when its heartbeats have stood still
- * for `leaseMs` on our own monotonic clock; no clocks are compared.
+ * for `leaseMs` on our own monotonic clock; no clocks are compared. Only time in which we looked counts: after an outage of
+ * Postgres nobody has been silent for longer than before, and everybody takes back what was its own (G12).
  *
  * **Invariant:** whatever else an instance is busy with, its heart beats: nothing is awaited between two beats.
  */
@@ -27,6 +28,9 @@ export class Presence {
   private cancel = (): void => undefined;
   private beating: Promise<void> | null = null;
   private looks = 0;
+  /** Time in which we looked, up to the last look, and when that was. */
+  private watchedThen = 0;
+  private lookedMs: number | null = null;
   private stopped = false;
   private last: Observation = { instances: [], leases: [] };
 
@@ -36,6 +40,14 @@ export class Presence {
 
   get instance(): string {
     return this.options.card.instance;
+  }
+
+  /** A clock that stands still while we see nothing; for how long others have been silent. Milliseconds, monotonic. */
+  get watchedMs(): number {
+    if (this.lookedMs === null) return 0;
+    return (
+      this.watchedThen + Math.min(this.options.clock.monotonicMs() - this.lookedMs, this.options.instanceHeartbeatMs)
+    );
   }
 
   /** What was seen last: everybody who has not said goodbye, and all shards. */
@@ -55,9 +67,9 @@ export class Presence {
     return () => this.listeners.delete(listener);
   }
 
-  /** When, by our monotonic clock, the next of the living will count as dead unless it is heard of before. */
+  /** When, by `watchedMs`, the next of the living will count as dead unless it is heard of before. */
   get nextSilenceMs(): number {
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.watchedMs;
     let next = Number.POSITIVE_INFINITY;
     for (const { instance } of this.last.instances) {
       const deadMs = (this.seen.get(instance)?.sinceMs ?? 0) + this.options.leaseMs;
@@ -68,7 +80,7 @@ export class Presence {
 
   /** Names of the living instances that have this role; this one among them, if it has it. */
   alive(role: string): readonly string[] {
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.watchedMs;
     const { card, leaseMs } = this.options;
     const names = this.last.instances
       .filter(
@@ -117,7 +129,9 @@ export class Presence {
     const { queries, card, clock } = this.options;
     if (this.looks++ % 2 === 0) await beat(queries, card, first);
     this.last = await observe(queries);
-    const nowMs = clock.monotonicMs();
+    this.watchedThen = this.watchedMs;
+    this.lookedMs = clock.monotonicMs();
+    const nowMs = this.watchedThen;
     for (const { instance, heartbeats, silentMs } of this.last.instances) {
       const seen = this.seen.get(instance);
       // One that was dead before we came gets no share: it only decides who is wanted where, never who may take.

@@ -6,7 +6,13 @@
 import type { Clock, InstanceId, PipelineStage } from '@inorder/core';
 import type { Logger } from 'pino';
 import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
-import { type ClaimTaker, readOpenClaims, takeClaims } from '../adapters/postgres/stage-queries.ts';
+import {
+  type ClaimTaker,
+  DROP_CLAIMS,
+  readOpenClaims,
+  type TakenChunk,
+  takeClaims,
+} from '../adapters/postgres/stage-queries.ts';
 import type { StagedMessage } from './intake.ts';
 import type { StageQueue } from './stage-queue.ts';
 
@@ -14,7 +20,7 @@ export interface ChunkIntakeOptions {
   readonly queries: Queries;
   readonly queue: StageQueue;
   readonly clock: Clock;
-  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
   readonly instance: InstanceId;
   readonly hosts: readonly PipelineStage[];
   readonly leaseMs: number;
@@ -27,6 +33,7 @@ export interface ChunkIntakeOptions {
   /** Claims in our hands. */
   readonly known: () => readonly string[];
   readonly refresh: () => Promise<void>;
+  /** Takes a chunk that others had offered. */
   readonly received: (messages: readonly StagedMessage[], claimId: string) => void;
 }
 
@@ -99,9 +106,18 @@ export class ChunkIntake {
     const chunks = await takeClaims(this.options.queries, claimIds, this.taker(), this.options.bytesMax);
     // A repaired table or route must be seen by the very message it was repaired for.
     if (chunks.some((chunk) => chunk.messages.some((message) => message.fresh))) await this.options.refresh();
-    for (const { claimId, messages } of chunks) this.options.received(messages, claimId);
+    for (const { claimId, messages } of chunks) if (messages.length > 0) this.options.received(messages, claimId);
+    await this.tellGone(chunks.filter((chunk) => chunk.gone.length > 0));
     this.taken += chunks.length;
     return chunks.length;
+  }
+
+  /** Their lanes wait and offer them again; a person has to see why. */
+  private async tellGone(chunks: readonly TakenChunk[]): Promise<void> {
+    for (const messageId of chunks.flatMap((chunk) => chunk.gone))
+      this.options.logger.error({ messageId }, 'the payload of a message in the stages is not in the store');
+    const empty = chunks.filter((chunk) => chunk.messages.length === 0).map((chunk) => chunk.claimId);
+    if (empty.length > 0) await this.options.queries.query(DROP_CLAIMS, [empty]);
   }
 
   private taker(): ClaimTaker {

@@ -238,8 +238,8 @@ test('G8, G14: a message that was run on two instances at once has one outcome a
   await lanes.ended(1);
   // The first one thought to be dead was only slow: its chunk is run again.
   await pool.query(
-    `INSERT INTO stage_claim (claim_id, message_ids, interface_ids, sequence_nos, revisions, received_ats)
-     SELECT $1, ARRAY[message_id], ARRAY[interface_id], ARRAY[sequence_no], ARRAY[revision], ARRAY[received_at] FROM message_tracking`,
+    `INSERT INTO stage_claim (claim_id, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
+     SELECT $1, ARRAY[message_id], ARRAY[interface_id], ARRAY[sequence_no], ARRAY[revision], ARRAY[run], ARRAY[received_at] FROM message_tracking`,
     [saved[0]?.claim_id],
   );
   await eventually('no chunk left', async () => (await claims()).length === 0);

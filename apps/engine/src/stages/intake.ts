@@ -19,6 +19,8 @@ export interface StagedMessage {
   readonly stage: PipelineStage;
   /** It was repaired or found again: it must see the configuration as it is now. */
   readonly fresh: boolean;
+  /** Which run through the stages this is, from 1; a repair in place begins another. */
+  readonly run: number;
   /** Epoch milliseconds. */
   readonly receivedAt: number;
   /** What was or may have been sent of it, where it goes through the stages once more (G14). */

@@ -117,7 +117,7 @@ export interface StageCounters {
 }
 
 /** A message that is run through all stages from the bytes that came in. */
-export type DetachedMessage = Omit<StagedMessage, 'enriched' | 'stage' | 'fresh'>;
+export type DetachedMessage = Omit<StagedMessage, 'enriched' | 'stage' | 'fresh' | 'run'>;
 
 export interface Stages extends StageIntake {
   /** Begins to take chunks that are offered. */
@@ -141,6 +141,8 @@ export function createStages(dependencies: StagesDependencies): Stages {
 }
 
 interface StageWork extends Work {
+  /** Its chunk was offered by another, or by us to all. */
+  readonly offered: boolean;
   /** null = detached. */
   readonly claimId: string | null;
   readonly detached: PromiseWithResolvers<StageOutcome> | null;
@@ -165,6 +167,8 @@ class WorkerStages implements Stages {
   readonly #counters = { processed: 0, failed: 0, filtered: 0, handedOn: 0, retried: 0 };
   readonly #waiting = new Set<() => void>();
   #bytes = 0;
+  /** Of those in hand, taken from others' offers. */
+  #offered = 0;
   #stopped = false;
 
   constructor(deps: StagesDependencies) {
@@ -212,11 +216,11 @@ class WorkerStages implements Stages {
       leaseMs: deps.leaseMs,
       pollMs: deps.reconcileIntervalMs,
       bytesMax: limits.outcomeBatchBytesMax,
-      room: () => this.#isBelow(limits.stageAheadMax),
-      whenRoom: () => this.#whenBelow(limits.stageAheadMax),
+      room: () => this.#mayTake(),
+      whenRoom: () => this.#when(() => this.#mayTake()),
       known: () => this.#writer.openClaims(),
       refresh: () => site.refresh(),
-      received: (messages, claimId) => this.received(messages, claimId),
+      received: (messages, claimId) => this.#take(messages, claimId, true),
     });
   }
 
@@ -225,10 +229,16 @@ class WorkerStages implements Stages {
   }
 
   received(messages: readonly StagedMessage[], claimId: string): void {
+    this.#take(messages, claimId, false);
+  }
+
+  #take(messages: readonly StagedMessage[], claimId: string, offered: boolean): void {
     if (this.#stopped) return;
-    const works = messages.map((message) =>
-      workOf(message, stagesFrom(message.stage, this.#deps.hosts), claimId, null),
+    const { hosts } = this.#deps;
+    const works = messages.map(
+      (message): StageWork => ({ ...workOf(message, stagesFrom(message.stage, hosts), claimId, null), offered }),
     );
+    if (offered) this.#offered += works.length;
     this.#writer.openClaim(claimId, works.length);
     for (const work of works) {
       this.#held.set(work.message.messageId, work);
@@ -247,18 +257,23 @@ class WorkerStages implements Stages {
 
   whenRoom(): Promise<void> {
     if (this.#deps.othersHelp()) return Promise.resolve();
-    return this.#whenBelow(this.#limits.stageBacklogMax);
+    return this.#when(() => this.#isBelow(this.#limits.stageBacklogMax));
   }
 
   #isBelow(messages: number): boolean {
     return this.#held.size < messages && this.#bytes < this.#limits.stageBacklogBytesMax;
   }
 
-  #whenBelow(messages: number): Promise<void> {
-    if (this.#isBelow(messages) || this.#stopped) return Promise.resolve();
+  /** Counted apart from what ingest keeps: a busy ingest must not leave the chunks of others lying. */
+  #mayTake(): boolean {
+    return this.#offered < this.#limits.stageAheadMax && this.#bytes < this.#limits.stageBacklogBytesMax;
+  }
+
+  #when(holds: () => boolean): Promise<void> {
+    if (holds() || this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
       const look = (): void => {
-        if (!this.#stopped && !this.#isBelow(messages)) return;
+        if (!this.#stopped && !holds()) return;
         this.#waiting.delete(look);
         resolve();
       };
@@ -267,7 +282,7 @@ class WorkerStages implements Stages {
   }
 
   runDetached(given: DetachedMessage): Promise<StageOutcome> {
-    const message: StagedMessage = { ...given, stage: 'VALIDATE', enriched: null, fresh: true };
+    const message: StagedMessage = { ...given, stage: 'VALIDATE', enriched: null, fresh: true, run: 1 };
     const detached = Promise.withResolvers<StageOutcome>();
     const work = workOf(message, PIPELINE_STAGES, null, detached);
     if (this.#stopped) detached.reject(new Error('the stages have stopped'));
@@ -442,6 +457,7 @@ class WorkerStages implements Stages {
   #done(endings: readonly Ending[]): void {
     for (const { row } of endings) {
       const { messageId, raw } = row.message;
+      if (this.#held.get(messageId)?.offered === true) this.#offered -= 1;
       this.#held.delete(messageId);
       this.#bytes -= raw.byteLength;
       if (row.status === 'PROCESSED') this.#counters.processed += 1;
@@ -474,5 +490,5 @@ function workOf(
   claimId: string | null,
   detached: PromiseWithResolvers<StageOutcome> | null,
 ): StageWork {
-  return { message, stages, claimId, detached, suspect: false, deathsNearby: 0, failures: 0 };
+  return { message, stages, offered: false, claimId, detached, suspect: false, deathsNearby: 0, failures: 0 };
 }

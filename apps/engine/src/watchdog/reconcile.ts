@@ -13,7 +13,8 @@ import {
 } from '@inorder/core';
 import type { Logger } from 'pino';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
-import { readOpenLanes, readOpenNumbers } from '../adapters/postgres/lane-queries.ts';
+import { type OpenNumber, readOpenLanes, readOpenNumbers } from '../adapters/postgres/lane-queries.ts';
+import type { Incidents } from '../delivery/incidents.ts';
 import type { Lane } from '../delivery/lane.ts';
 import type { Lanes } from '../delivery/lanes.ts';
 import type { DeliverySettings } from '../delivery/settings.ts';
@@ -24,6 +25,7 @@ export interface ReconcileOptions {
   readonly shards: () => readonly Shard[];
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly incidents: Incidents;
   readonly settings: DeliverySettings;
   /** Offers these messages to the stages, unless somebody has them. */
   readonly restage: (ids: readonly MessageId[]) => void;
@@ -38,6 +40,8 @@ export class Reconcile {
   /** Since when a head has stood without an outcome, by our monotonic clock. */
   private readonly stuck = new Map<InterfaceId, { readonly head: number; readonly sinceMs: number }>();
   private readonly hinted = new Set<InterfaceId>();
+  /** Heads whose payload is not in the store. */
+  private readonly missing = new Map<InterfaceId, number>();
   private cancel = (): void => undefined;
   private running: Promise<void> | null = null;
   private stopped = false;
@@ -110,12 +114,22 @@ export class Reconcile {
       else if (nowMs - known.sinceMs >= settings.gapGraceMs) stale.push(lane);
     }
     for (const id of this.stuck.keys()) if (!seen.has(id)) this.stuck.delete(id);
+    for (const id of this.missing.keys()) if (!seen.has(id)) this.missing.delete(id);
     for (let i = 0; i < stale.length; i += LANES_MAX) await this.lookUp(stale.slice(i, i + LANES_MAX));
   }
 
   private headMissing(lane: Lane): boolean {
     const { state } = lane;
     return state.phase.name === 'RESTING' && windowGet(state.window, nextSequenceNo(state.checkpoint)) === undefined;
+  }
+
+  /** Ready by its status, and there is nothing to send: the lane waits for a person. Told once while it is the head. */
+  private reportMissing(lane: Lane, head: OpenNumber): void {
+    if (head.status !== 'PROCESSED' || head.outcome !== undefined) return;
+    if (this.missing.get(head.interfaceId) === head.sequenceNo) return;
+    this.missing.set(head.interfaceId, head.sequenceNo);
+    const detail = `the payload of #${head.sequenceNo} is not in the store; the lane waits`;
+    this.options.incidents.open('PAYLOAD_MISSING', 'INTERFACE', lane.code, detail);
   }
 
   /** The batch check. */
@@ -140,6 +154,7 @@ export class Reconcile {
       if (head !== undefined) {
         lane.noteReceived(head.sequenceNo, head.receivedAt);
         lane.headSeen = { sequenceNo: head.sequenceNo, status: head.status };
+        this.reportMissing(lane, head);
       }
       const last = found.at(-1);
       const full = last !== undefined && found.length === NUMBERS_PER_LANE;

@@ -149,16 +149,23 @@ export function skipNumbers(tx: Queries, id: InterfaceId, numbers: readonly Sequ
   return touched(tx, SKIP, [id, numbers]);
 }
 
-/** Index as SKIP. Back to RECEIVED, under the revision of today. */
+/**
+ * Index as SKIP, message_payload_pkey. Back to RECEIVED, under the revision of today, for another run through the stages:
+ * nothing that a former one made or still makes is taken for its outcome (G14).
+ */
 const REPAIR: Statement = {
   name: 'command_repair',
   text: `
 WITH repaired AS (
-  UPDATE message_tracking t SET status = 'RECEIVED', settled_at = NULL, revision = s.revision
+  UPDATE message_tracking t SET status = 'RECEIVED', settled_at = NULL, revision = s.revision, run = t.run % 32767 + 1
     FROM message_delivery_checkpoint c JOIN interface_sequence s USING (interface_id)
    WHERE c.interface_id = $1 AND t.interface_id = $1 AND t.sequence_no = ANY($2::bigint[])
      AND t.sequence_no > c.last_delivered_sequence AND t.status IN ('FAILED', 'SKIPPED')
   RETURNING t.sequence_no, t.message_id
+), payload AS (
+  UPDATE message_payload p SET superseded = true, enriched = NULL FROM repaired r WHERE p.message_id = r.message_id
+), kept AS (
+  UPDATE message_payload_kept p SET superseded = true, enriched = NULL FROM repaired r WHERE p.message_id = r.message_id
 ), resolved AS (
   UPDATE dead_letter d SET resolved_at = now(), resolution = 'REPAIRED' FROM repaired r WHERE d.message_id = r.message_id AND d.resolved_at IS NULL
 ), released AS (

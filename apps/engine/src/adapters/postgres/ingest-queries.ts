@@ -143,9 +143,9 @@ WITH own AS MATERIALIZED (
 ), chunked AS (
   SELECT n.*, ($19::uuid[])[((row_number() OVER (ORDER BY n.ord) - 1) / $20::integer + 1)::integer] AS claim_id FROM numbered n
 ), claim AS (
-  INSERT INTO stage_claim (claim_id, instance, message_ids, interface_ids, sequence_nos, revisions, received_ats)
+  INSERT INTO stage_claim (claim_id, instance, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
   SELECT claim_id, CASE WHEN $21 THEN $3 END, array_agg(message_id ORDER BY ord), array_agg(interface_id ORDER BY ord),
-         array_agg(sequence_no ORDER BY ord), array_agg(revision ORDER BY ord), array_agg(now()::timestamptz(3) ORDER BY ord)
+         array_agg(sequence_no ORDER BY ord), array_agg(revision ORDER BY ord), array_agg(1::smallint), array_agg(now()::timestamptz(3) ORDER BY ord)
     FROM chunked
    GROUP BY claim_id
 ), reused AS (

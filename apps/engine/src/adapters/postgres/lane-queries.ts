@@ -259,18 +259,38 @@ export async function readFailedOrders(
   return found;
 }
 
+/** What the stages made of a message and where to it goes. */
+export interface OutboundPayload {
+  readonly bytes: Uint8Array;
+  readonly destinationId: string | null;
+  readonly controlId: string | null;
+}
+
 /** The bytes to send, by primary key. The only payload read of delivery, batched; kept ones are looked for as well. */
 const PAYLOADS: Statement = {
   name: 'outbound_payloads',
   text: `
-SELECT message_id, coalesce(processed, raw) AS payload FROM message_payload WHERE message_id = ANY($1::uuid[])
+SELECT message_id, coalesce(processed, raw) AS payload, destination_id, control_id FROM message_payload WHERE message_id = ANY($1::uuid[]) AND NOT superseded
 UNION ALL
-SELECT message_id, coalesce(processed, raw) AS payload FROM message_payload_kept WHERE message_id = ANY($1::uuid[])`,
+SELECT message_id, coalesce(processed, raw) AS payload, destination_id, control_id FROM message_payload_kept WHERE message_id = ANY($1::uuid[]) AND NOT superseded`,
 };
 
-export async function readPayloads(queries: Queries, ids: readonly MessageId[]): Promise<Map<MessageId, Uint8Array>> {
-  const rows = await queries.query<{ message_id: string; payload: Buffer }>(PAYLOADS, [ids]);
-  return new Map(rows.map((r) => [messageId(r.message_id), r.payload]));
+export async function readPayloads(
+  queries: Queries,
+  ids: readonly MessageId[],
+): Promise<Map<MessageId, OutboundPayload>> {
+  const rows = await queries.query<{
+    message_id: string;
+    payload: Buffer;
+    destination_id: string | null;
+    control_id: string | null;
+  }>(PAYLOADS, [ids]);
+  return new Map(
+    rows.map((r) => [
+      messageId(r.message_id),
+      { bytes: r.payload, destinationId: r.destination_id, controlId: r.control_id },
+    ]),
+  );
 }
 
 /**

@@ -28,9 +28,10 @@ WITH own AS MATERIALIZED (
 ), changed AS (
   UPDATE message_tracking t
      SET status = v.to_status::message_status, settled_at = CASE WHEN v.settles THEN now() ELSE t.settled_at END
-    FROM unnest($13::uuid[], $14::uuid[], $15::text[], $16::text[], $17::boolean[]) AS v(interface_id, message_id, from_status, to_status, settles)
+    FROM unnest($13::uuid[], $14::uuid[], $15::text[], $16::text[], $17::boolean[], $43::bigint[]) AS v(interface_id, message_id, from_status, to_status, settles, sequence_no)
     JOIN lane USING (interface_id)
    WHERE t.message_id = v.message_id AND t.message_id = ANY($14::uuid[]) AND t.status = v.from_status::message_status
+     AND t.sequence_no = v.sequence_no AND t.interface_id = v.interface_id
   RETURNING t.interface_id
 ), counted AS (
   SELECT interface_id, count(*)::int AS n FROM changed GROUP BY interface_id
@@ -143,6 +144,7 @@ export async function settle(queries: Queries, owner: string, entries: readonly 
     letters.map((d) => d.attempts),
     letters.map((d) => d.destinationId),
     letters.map((d) => d.maybeDelivered),
+    changes.map((c) => c.sequenceNo),
   ]);
   return { shards: new Set(row?.shards), lanes: new Set(row?.lanes) };
 }

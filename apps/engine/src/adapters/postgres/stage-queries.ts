@@ -24,6 +24,9 @@ import { packBytes } from './packed-bytes.ts';
 /** What a run of the stages needs of a payload row. It has been through them before where it has a destination, so it may have been sent (G14). */
 const STAGED_PAYLOAD = `y.format, y.raw, y.enriched, CASE WHEN y.destination_id IS NOT NULL THEN coalesce(y.processed, y.raw) END AS sent, y.control_id AS sent_control_id`;
 
+/** Of a claim `c`: the former version wrote the ids alone. Its messages are offered anew once its instance is done with them, or not. */
+const IS_WHOLE = 'cardinality(c.runs) = cardinality(c.message_ids)';
+
 /** Of a claim `c` that names an instance; $2 is ours, $4 its lease, $5 the claims in our hands. */
 const NOBODY_HAS_IT = `CASE WHEN c.instance = $2 THEN c.claimed_at < now() - $4 * interval '1 millisecond' AND c.claim_id <> ALL($5::uuid[])
           ELSE (SELECT true FROM engine_instance e WHERE e.instance = c.instance AND e.stopped_at IS NULL AND e.heartbeat_at > now() - $4 * interval '1 millisecond') IS NULL END`;
@@ -71,8 +74,8 @@ export interface HandOver {
 }
 
 /**
- * Compare-and-set: only what still is in the stages, and no further than this, changes, and only for that the rest is
- * written. A second run of a message (a claim that looked dead) therefore changes nothing. Claims whose messages are all
+ * Compare-and-set: only what still is in the stages, in this run and no further than this, changes, and only for that the
+ * rest is written. A second go at a message (a claim that looked dead), or one from before its repair, changes nothing. Claims whose messages are all
  * done go with it, and what goes on to another instance is offered by it.
  */
 export const WRITE_OUTCOMES: Statement = {
@@ -81,16 +84,16 @@ export const WRITE_OUTCOMES: Statement = {
   text: `
 /* message_tracking_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey, dead_letter_pkey, message_key_pkey, stage_claim_pkey */
 WITH given AS MATERIALIZED (
-  SELECT g.message_id, g.status, g.destination_id, g.control_id, g.format, g.filter_rule, g.status IN ('VALIDATED', 'ENRICHED') AS goes_on,
+  SELECT g.message_id, g.run, g.status, g.destination_id, g.control_id, g.format, g.filter_rule, g.status IN ('VALIDATED', 'ENRICHED') AS goes_on,
          substring($8::bytea FROM g.start FOR g.length) AS processed
-    FROM unnest($1::uuid[], $2::message_status[], $3::uuid[], $4::text[], $5::payload_format[], $6::integer[], $7::integer[], $26::text[])
-         AS g(message_id, status, destination_id, control_id, format, start, length, filter_rule)
+    FROM unnest($1::uuid[], $2::message_status[], $3::uuid[], $4::text[], $5::payload_format[], $6::integer[], $7::integer[], $26::text[], $31::smallint[])
+         AS g(message_id, status, destination_id, control_id, format, start, length, filter_rule, run)
 ), changed AS (
   UPDATE message_tracking t
      SET status = g.status
     FROM given g
-   WHERE t.message_id = g.message_id AND t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED') AND t.status < g.status
-  RETURNING t.message_id, t.interface_id, t.sequence_no, t.revision, t.received_at, g.goes_on,
+   WHERE t.message_id = g.message_id AND t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED') AND t.status < g.status AND t.run = g.run
+  RETURNING t.message_id, t.interface_id, t.sequence_no, t.revision, t.run, t.received_at, g.goes_on,
             g.destination_id, g.control_id, g.format, g.filter_rule, g.processed
 ), ended AS (
   SELECT * FROM changed WHERE NOT goes_on
@@ -99,13 +102,13 @@ WITH given AS MATERIALIZED (
 ), payload AS (
   UPDATE message_payload p
      SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format, filter_rule = c.filter_rule,
-         enriched = NULL
+         enriched = NULL, superseded = false
     FROM ended c
    WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[]) AND p.message_id BETWEEN $24 AND $25
 ), kept AS (
   UPDATE message_payload_kept p
      SET processed = c.processed, destination_id = c.destination_id, control_id = c.control_id, format = c.format, filter_rule = c.filter_rule,
-         enriched = NULL
+         enriched = NULL, superseded = false
     FROM ended c
    WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[])
 ), payload_enriched AS (
@@ -117,9 +120,9 @@ WITH given AS MATERIALIZED (
     FROM enriched c
    WHERE p.message_id = c.message_id AND p.message_id = ANY($1::uuid[])
 ), handed AS (
-  INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, received_ats)
+  INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
   SELECT h.claim_id, h.stage, bool_or(h.fresh), array_agg(c.message_id ORDER BY h.ord), array_agg(c.interface_id ORDER BY h.ord),
-         array_agg(c.sequence_no ORDER BY h.ord), array_agg(c.revision ORDER BY h.ord), array_agg(c.received_at ORDER BY h.ord)
+         array_agg(c.sequence_no ORDER BY h.ord), array_agg(c.revision ORDER BY h.ord), array_agg(c.run ORDER BY h.ord), array_agg(c.received_at ORDER BY h.ord)
     FROM unnest($27::uuid[], $28::uuid[], $29::text[], $30::boolean[]) WITH ORDINALITY AS h(message_id, claim_id, stage, fresh, ord)
     JOIN changed c ON c.message_id = h.message_id
    GROUP BY h.claim_id, h.stage
@@ -199,6 +202,7 @@ export async function writeOutcomes(
     handOvers.map((each) => each.claimId),
     handOvers.map((each) => each.stage),
     handOvers.map((each) => each.fresh),
+    ordered.map((row) => row.message.run),
   ]);
   return new Set(changed.map((row) => messageId(row.message_id)));
 }
@@ -248,28 +252,28 @@ export const TAKE_CLAIMS: Statement = {
 WITH open AS MATERIALIZED (
   SELECT c.claim_id
     FROM stage_claim c
-   WHERE c.claim_id = ANY($1::uuid[]) AND c.stage = ANY($3::text[])
+   WHERE c.claim_id = ANY($1::uuid[]) AND c.stage = ANY($3::text[]) AND ${IS_WHOLE}
      AND (c.instance IS NULL OR ${NOBODY_HAS_IT})
      FOR UPDATE SKIP LOCKED
 ), taken AS (
   UPDATE stage_claim c SET instance = $2, claimed_at = now()
     FROM open o
    WHERE c.claim_id = o.claim_id
-  RETURNING c.claim_id, c.stage, c.fresh, c.message_ids, c.interface_ids, c.sequence_nos, c.revisions, c.received_ats
+  RETURNING c.claim_id, c.stage, c.fresh, c.message_ids, c.interface_ids, c.sequence_nos, c.revisions, c.runs, c.received_ats
 ), found AS (
   SELECT t.claim_id, t.stage, t.fresh, m.*, p.format, p.raw, p.enriched, p.sent, p.sent_control_id,
-         sum(octet_length(p.raw)) OVER (ORDER BY m.message_id) - octet_length(p.raw) AS before
+         sum(coalesce(octet_length(p.raw), 0)) OVER (ORDER BY m.message_id) - coalesce(octet_length(p.raw), 0) AS before
     FROM taken t
-   CROSS JOIN LATERAL unnest(t.message_ids, t.interface_ids, t.sequence_nos, t.revisions, t.received_ats)
-         AS m(message_id, interface_id, sequence_no, revision, received_at)
-   CROSS JOIN LATERAL (
+   CROSS JOIN LATERAL unnest(t.message_ids, t.interface_ids, t.sequence_nos, t.revisions, t.runs, t.received_ats)
+         AS m(message_id, interface_id, sequence_no, revision, run, received_at)
+    LEFT JOIN LATERAL (
      SELECT ${STAGED_PAYLOAD} FROM message_payload y WHERE y.message_id = m.message_id
      UNION ALL
      SELECT ${STAGED_PAYLOAD} FROM message_payload_kept y WHERE y.message_id = m.message_id
      LIMIT 1
-   ) p
+   ) p ON true
 )
-SELECT claim_id, stage, fresh, message_id, interface_id, sequence_no, revision, format,
+SELECT claim_id, stage, fresh, message_id, interface_id, sequence_no, revision, run, format, format IS NULL AS gone,
        CASE WHEN before < $6 THEN raw END AS raw, CASE WHEN before < $6 THEN enriched END AS enriched, CASE WHEN before < $6 THEN sent END AS sent,
        sent_control_id, (extract(epoch FROM received_at) * 1000)::float8 AS received_at
   FROM found
@@ -278,12 +282,15 @@ SELECT claim_id, stage, fresh, message_id, interface_id, sequence_no, revision, 
 
 interface TakenRow extends StagedRow {
   readonly claim_id: string;
+  readonly gone: boolean;
 }
 
 /** A chunk that is ours now. */
 export interface TakenChunk {
   readonly claimId: string;
   readonly messages: readonly StagedMessage[];
+  /** Messages whose payload is not in the store: nothing can be made of them. */
+  readonly gone: readonly MessageId[];
 }
 
 export interface ClaimTaker {
@@ -310,14 +317,16 @@ export async function takeClaims(
   const chunks: TakenChunk[] = [];
   for (const [claimId, own] of Map.groupBy(rows, (row) => row.claim_id)) {
     const messages: StagedMessage[] = [];
+    const gone: MessageId[] = [];
     for (const row of own) {
-      if (row.raw !== null) messages.push(stagedOf(row, row.raw));
+      if (row.gone) gone.push(messageId(row.message_id));
+      else if (row.raw !== null) messages.push(stagedOf(row, row.raw));
       else
         messages.push(
           ...(await readStaged(queries, [messageId(row.message_id)])).map((m) => ({ ...m, stage: row.stage })),
         );
     }
-    chunks.push({ claimId, messages });
+    chunks.push({ claimId, messages, gone });
   }
   return chunks;
 }
@@ -330,7 +339,7 @@ export const OPEN_CLAIMS: Statement = {
 SELECT c.claim_id
   FROM stage_claim c
  WHERE c.stage = ANY($3::text[]) AND c.claim_id <> ALL($1::uuid[])
-   AND (c.instance IS NULL OR ${NOBODY_HAS_IT})
+   AND ${IS_WHOLE} AND (c.instance IS NULL OR ${NOBODY_HAS_IT})
  ORDER BY c.claimed_at
  LIMIT $6`,
 };
@@ -357,22 +366,22 @@ export const OFFER_MESSAGES: Statement = {
   text: `
 /* message_tracking_pkey; stage_claim is small */
 WITH held AS MATERIALIZED (
-  SELECT DISTINCT unnest(message_ids) AS message_id
-    FROM stage_claim
-   WHERE instance IS NULL OR claimed_at > now() - $4 * interval '1 millisecond'
+  SELECT DISTINCT unnest(c.message_ids) AS message_id, unnest(c.runs) AS run
+    FROM stage_claim c
+   WHERE ${IS_WHOLE} AND (c.instance IS NULL OR c.claimed_at > now() - $4 * interval '1 millisecond')
 ), open AS (
   SELECT t.*, CASE t.status WHEN 'RECEIVED' THEN 'VALIDATE' WHEN 'VALIDATED' THEN 'ENRICH' ELSE 'ROUTE' END AS stage
     FROM message_tracking t
-    LEFT JOIN held h ON h.message_id = t.message_id
+    LEFT JOIN held h ON h.message_id = t.message_id AND h.run = t.run
    WHERE t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED') AND h.message_id IS NULL
 ), chunked AS (
   SELECT o.*, (row_number() OVER (PARTITION BY stage ORDER BY message_id) - 1) / $3::integer AS part FROM open o
 ), named AS (
   SELECT c.*, ($2::uuid[])[dense_rank() OVER (ORDER BY stage, part)::integer] AS claim_id FROM chunked c
 )
-INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, received_ats)
+INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
 SELECT claim_id, stage, true, array_agg(message_id ORDER BY message_id), array_agg(interface_id ORDER BY message_id),
-       array_agg(sequence_no ORDER BY message_id), array_agg(revision ORDER BY message_id), array_agg(received_at ORDER BY message_id)
+       array_agg(sequence_no ORDER BY message_id), array_agg(revision ORDER BY message_id), array_agg(run ORDER BY message_id), array_agg(received_at ORDER BY message_id)
   FROM named
  GROUP BY claim_id, stage
 RETURNING claim_id, stage, cardinality(message_ids) AS messages`,
@@ -407,7 +416,7 @@ export const READ_STAGED: Statement = {
   name: 'stage_read_messages',
   text: `
 /* message_tracking_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey */
-SELECT 'VALIDATE' AS stage, true AS fresh, t.message_id, t.interface_id, t.sequence_no, t.revision, p.format, p.raw, p.enriched, p.sent, p.sent_control_id,
+SELECT 'VALIDATE' AS stage, true AS fresh, t.message_id, t.interface_id, t.sequence_no, t.revision, t.run, p.format, p.raw, p.enriched, p.sent, p.sent_control_id,
        (extract(epoch FROM t.received_at) * 1000)::float8 AS received_at
   FROM message_tracking t
  CROSS JOIN LATERAL (
@@ -426,6 +435,7 @@ interface StagedRow {
   readonly interface_id: string;
   readonly sequence_no: string;
   readonly revision: number;
+  readonly run: number;
   readonly format: PayloadFormat;
   readonly raw: Buffer | null;
   readonly enriched: Buffer | null;
@@ -451,6 +461,7 @@ function stagedOf(row: StagedRow, raw: Buffer): StagedMessage {
     enriched: row.enriched,
     stage: row.stage,
     fresh: row.fresh,
+    run: row.run,
     receivedAt: row.received_at,
     before:
       row.sent === null || row.sent_control_id === null ? null : { payload: row.sent, controlId: row.sent_control_id },
@@ -461,6 +472,12 @@ function stagedOf(row: StagedRow, raw: Buffer): StagedMessage {
 export const TOUCH_CLAIMS: Statement = {
   name: 'stage_touch_claims',
   text: '/* stage_claim_pkey */ UPDATE stage_claim SET claimed_at = now() WHERE claim_id = ANY($1::uuid[])',
+};
+
+/** For chunks of which nothing can be made. */
+export const DROP_CLAIMS: Statement = {
+  name: 'stage_drop_claims',
+  text: '/* stage_claim_pkey */ DELETE FROM stage_claim WHERE claim_id = ANY($1::uuid[])',
 };
 
 /** Gives chunks back: they are open to whoever hosts their stage. */

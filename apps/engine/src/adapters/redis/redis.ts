@@ -11,6 +11,7 @@ import type { StageEnd } from '../../delivery/inbox.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import { connectForHints, connectForSubscriptions } from './connections.ts';
 import { type CachedWindow, LaneFeed, type LaneSource } from './lane-feed.ts';
+import { WakeUpSeal } from './wake-up-seal.ts';
 import { heardWakeUps, WakeUpSender } from './wake-ups.ts';
 
 export type { CachedWindow, LaneSource } from './lane-feed.ts';
@@ -18,6 +19,8 @@ export type { CachedWindow, LaneSource } from './lane-feed.ts';
 export interface RedisHintsOptions {
   readonly url: string;
   readonly instance: string;
+  /** What instances tell each other is signed under a key made of it. */
+  readonly secretKey: Uint8Array;
   readonly logger: Logger;
   /** Stages of messages whose lanes are ours ended elsewhere. */
   readonly onWake: (ends: readonly StageEnd[]) => void;
@@ -32,6 +35,7 @@ export class RedisHints {
   private readonly redis: Redis;
   private readonly subscriber: Redis;
   private readonly feed: LaneFeed;
+  private readonly seal: WakeUpSeal;
   private readonly sender: WakeUpSender;
   private failing = false;
   private failures = 0;
@@ -50,7 +54,8 @@ export class RedisHints {
     });
     const onFailure = (error: unknown): void => this.failed(error);
     this.feed = new LaneFeed({ redis: this.redis, instance, clock, onFailure });
-    this.sender = new WakeUpSender({ redis: this.redis, onFailure });
+    this.seal = new WakeUpSeal(options.secretKey);
+    this.sender = new WakeUpSender({ redis: this.redis, seal: this.seal, onFailure });
     this.listen();
   }
 
@@ -92,12 +97,12 @@ export class RedisHints {
     this.subscriber.on('message', (channel: string, text: string) => {
       if (channel === COMMANDS_CHANNEL) onCommand();
       else if (channel === CONFIG_CHANNEL) onConfig();
-      else this.heard(text);
+      else this.heard(channel, text);
     });
   }
 
-  private heard(text: string): void {
-    const { ends, dropped } = heardWakeUps(text);
+  private heard(channel: string, text: string): void {
+    const { ends, dropped } = heardWakeUps(this.seal, channel, text);
     this.dropped += dropped;
     if (ends.length > 0) this.options.onWake(ends);
   }

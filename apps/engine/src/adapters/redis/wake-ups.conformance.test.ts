@@ -7,10 +7,12 @@ import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import type { StageEnd } from '../../delivery/inbox.ts';
 import { connectForHints } from './connections.ts';
+import { WakeUpSeal } from './wake-up-seal.ts';
 import { heardWakeUps, WakeUpSender } from './wake-ups.ts';
 
 const shared = await testRedis();
 
+const SEAL = new WakeUpSeal(new Uint8Array(32).fill(7));
 const uuid = (n: number): string => `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;
 const LANE_A = interfaceId(uuid(1));
 const LANE_B = interfaceId(uuid(2));
@@ -46,7 +48,7 @@ describe.skipIf(shared === undefined)('outcomes told to the owners of lanes', ()
     await ears.subscribe(...heard.keys());
     ears.on('message', (channel: string, text: string) => heard.get(channel)?.push(text));
     await eventually('redis is reached', () => redis.status === 'ready');
-    const sender = new WakeUpSender({ redis, onFailure: () => undefined });
+    const sender = new WakeUpSender({ redis, seal: SEAL, onFailure: () => undefined });
     const owners = new Map<InterfaceId, string>([
       [LANE_A, 'a'],
       [LANE_B, 'b'],
@@ -61,19 +63,30 @@ describe.skipIf(shared === undefined)('outcomes told to the owners of lanes', ()
       const texts = heard.get(wakeChannel(owner)) ?? [];
       expect(texts).toHaveLength(1);
       expect(texts.join('')).not.toContain('SECRET');
-      expect(heardWakeUps(texts[0] ?? '')).toEqual({
+      expect(heardWakeUps(SEAL, wakeChannel(owner), texts[0] ?? '')).toEqual({
         ends: withoutPayload(ends.filter((one) => one.interfaceId === lane)),
         dropped: 0,
       });
     }
+    // Who has no key, or only heard what was told another, is not believed.
+    const [told = ''] = heard.get(wakeChannel('a')) ?? [];
+    for (const [channel, text] of [
+      [wakeChannel('a'), told.slice(told.indexOf('.') + 1)],
+      [wakeChannel('a'), told.replace('"sequenceNo":2', '"sequenceNo":3')],
+      [wakeChannel('b'), told],
+    ] as const)
+      expect(heardWakeUps(SEAL, channel, text)).toEqual({ ends: [], dropped: 1 });
     // A burst is divided.
     const burst = Array.from({ length: 5000 }, (_, i) => end(LANE_A, i + 1));
     const texts = heard.get(wakeChannel('a')) ?? [];
     texts.length = 0;
     wakeUps.send(burst);
-    await eventually('all of it comes', () => texts.flatMap((text) => heardWakeUps(text).ends).length === 5000);
-    for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(WAKE_UP_BYTES_MAX);
-    expect(texts.flatMap((text) => heardWakeUps(text).ends)).toEqual(withoutPayload(burst));
+    await eventually(
+      'all of it comes',
+      () => texts.flatMap((text) => heardWakeUps(SEAL, wakeChannel('a'), text).ends).length === 5000,
+    );
+    for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(WAKE_UP_BYTES_MAX + 64);
+    expect(texts.flatMap((text) => heardWakeUps(SEAL, wakeChannel('a'), text).ends)).toEqual(withoutPayload(burst));
     expect(sender.lost).toBe(0);
     ears.disconnect();
     redis.disconnect();
@@ -87,6 +100,7 @@ describe.skipIf(shared === undefined)('outcomes told to the owners of lanes', ()
     let failures = 0;
     const sender = new WakeUpSender({
       redis,
+      seal: SEAL,
       onFailure: () => {
         failures += 1;
       },

@@ -7,6 +7,7 @@ import { decodeWakeUps, encodeWakeUps, wakeChannel } from '@inorder/shared';
 import type { Redis } from 'ioredis';
 import type { WakeUps } from '../../delivery/elsewhere.ts';
 import type { StageEnd } from '../../delivery/inbox.ts';
+import type { WakeUpSeal } from './wake-up-seal.ts';
 
 /** Publishes without an answer yet: at most about 16 MB. */
 const UNANSWERED_MAX = 64;
@@ -15,6 +16,7 @@ const GATHERED_MAX = 20_000;
 
 export interface WakeUpSenderOptions {
   readonly redis: Redis;
+  readonly seal: WakeUpSeal;
   /** A publish did not get through. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -71,7 +73,7 @@ export class WakeUpSender {
     }
     this.unanswered += 1;
     try {
-      const heardBy = await this.options.redis.publish(channel, text);
+      const heardBy = await this.options.redis.publish(channel, this.options.seal.seal(channel, text));
       if (heardBy === 0) this.lost += decodeWakeUps(text).ends.length;
     } catch (error) {
       this.lost += decodeWakeUps(text).ends.length;
@@ -82,8 +84,17 @@ export class WakeUpSender {
   }
 }
 
-/** What another instance told us; `dropped` counts what does not parse. The bytes to send are not at hand here. */
-export function heardWakeUps(text: string): { readonly ends: readonly StageEnd[]; readonly dropped: number } {
+/**
+ * What another instance told us on this channel; `dropped` counts what does not parse, and a text that no instance of ours
+ * wrote as one. The bytes to send are not at hand here.
+ */
+export function heardWakeUps(
+  seal: WakeUpSeal,
+  channel: string,
+  sealed: string,
+): { readonly ends: readonly StageEnd[]; readonly dropped: number } {
+  const text = seal.open(channel, sealed);
+  if (text === undefined) return { ends: [], dropped: 1 };
   const { ends, dropped } = decodeWakeUps(text);
   return { ends: ends.map((end) => (end.status === 'PROCESSED' ? { ...end, payload: null } : end)), dropped };
 }
