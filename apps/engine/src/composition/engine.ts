@@ -141,6 +141,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     queue,
     othersHelp: () => presence.alive('validate').some((name) => name !== config.instance),
     leaseMs: settings.leaseMs,
+    living: () => presence.living(),
     reconcileIntervalMs: settings.reconcileIntervalMs,
     hashKey: messageKeyHasher(config.secretKey),
     limits: config.redisUrl === undefined ? {} : { stageBacklogMax: SHARED_BACKLOG_MAX },
@@ -207,6 +208,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
         ['maintenance', () => maintenance.stop()],
         // Before the stages: a late replay under way needs them.
         ['delivery', () => delivery?.stop()],
+        ['stage queue', () => queue.close()],
         ['stages', () => stages.stop()],
         ['presence', () => presence.stop()],
         ['command wake', () => unlisten()],

@@ -25,6 +25,7 @@ import {
 } from '@inorder/core';
 import type { Logger } from 'pino';
 import { errorCodeOf } from '../adapters/postgres/database.ts';
+import type { OutboundPayload } from '../adapters/postgres/lane-queries.ts';
 import type { Destinations } from './destinations.ts';
 import type { LaneInbox, Numbered, StageEnd } from './inbox.ts';
 import type { Incidents } from './incidents.ts';
@@ -187,7 +188,12 @@ export class Lanes implements LaneInbox {
         unsure.add(end.interfaceId);
         continue;
       }
-      if (end.status === 'PROCESSED' && end.payload !== null) this.options.payloads.keep(end.messageId, end.payload);
+      if (end.status === 'PROCESSED' && end.payload !== null)
+        this.options.payloads.keep(end.messageId, {
+          bytes: end.payload,
+          destinationId: end.destinationId,
+          controlId: end.controlId,
+        });
       const list = perLane.get(lane) ?? [];
       list.push({ sequenceNo: end.sequenceNo, outcome: outcomeOf(end) });
       perLane.set(lane, list);
@@ -248,7 +254,8 @@ export class Lanes implements LaneInbox {
   private async send(lane: Lane, send: Send): Promise<void> {
     const { clock, settings, destinations } = this.options;
     const endpoint = destinations.get(send.order.destinationId);
-    const payload = this.options.payloads.peek(send.order.messageId) ?? (await this.loadPayload(lane, send));
+    const atHand = this.options.payloads.peek(send.order.messageId);
+    const payload = isOf(atHand, send.order) ? atHand.bytes : await this.loadPayload(lane, send);
     if (payload === undefined || !isStill(lane, send)) return endpoint.breaker.leave(lane);
     if (!lane.hold.maySend(clock.monotonicMs(), settings.leaseSendMarginMs)) {
       endpoint.breaker.leave(lane);
@@ -310,9 +317,9 @@ export class Lanes implements LaneInbox {
 
   private async loadPayload(lane: Lane, send: Send): Promise<Uint8Array | undefined> {
     try {
-      const { messageId, destinationId, controlId } = send.order;
+      const { messageId } = send.order;
       const payload = await this.options.payloads.load(messageId);
-      if (payload?.destinationId === destinationId && payload.controlId === controlId) return payload.bytes;
+      if (isOf(payload, send.order)) return payload.bytes;
       if (!isStill(lane, send)) return undefined;
       // What the lane was told is not what Postgres holds: Postgres decides, now and whatever else is told of it.
       this.options.logger.warn(
@@ -403,6 +410,11 @@ export class Lanes implements LaneInbox {
     if (phase.name === 'ENDPOINT_DOWN') this.options.destinations.get(phase.destinationId).breaker.leave(lane);
     if (phase.name === 'SENDING') this.options.destinations.get(phase.send.order.destinationId).breaker.leave(lane);
   }
+}
+
+/** The payload was made for this very order, and not by another run of the stages. */
+function isOf(payload: OutboundPayload | undefined, order: Send['order']): payload is OutboundPayload {
+  return payload?.destinationId === order.destinationId && payload.controlId === order.controlId;
 }
 
 /** The lane still waits for exactly this send. */

@@ -6,14 +6,16 @@ function id(n: number): MessageId {
   return messageId(`01900000-0000-7000-8000-${String(n).padStart(12, '0')}`);
 }
 
+const payload = (text: string) => ({ bytes: Buffer.from(text), destinationId: null, controlId: null });
+
 test('G14: the bytes of a number that was repaired take the place of those it had before', () => {
   const payloads = new OutboundPayloads({ bytesMax: 5, read: async () => new Map() });
-  payloads.keep(id(1), Buffer.from('old'));
-  payloads.keep(id(1), Buffer.from('new'));
-  expect(payloads.peek(id(1))).toEqual(Buffer.from('new'));
+  payloads.keep(id(1), payload('old'));
+  payloads.keep(id(1), payload('new'));
+  expect(payloads.peek(id(1))).toEqual(payload('new'));
   // They count once.
-  payloads.keep(id(2), Buffer.from('22'));
-  expect(payloads.peek(id(1))).toEqual(Buffer.from('new'));
+  payloads.keep(id(2), payload('22'));
+  expect(payloads.peek(id(1))).toEqual(payload('new'));
 });
 
 test('G19: lanes that ask in one tick share reads of a bounded size', async () => {
@@ -22,7 +24,7 @@ test('G19: lanes that ask in one tick share reads of a bounded size', async () =
     bytesMax: 5,
     read: async (ids) => {
       sizes.push(ids.length);
-      return new Map(ids.map((each) => [each, { bytes: Buffer.from(each), destinationId: null, controlId: null }]));
+      return new Map(ids.map((each) => [each, payload(each)]));
     },
   });
   const asked = Array.from({ length: 1200 }, (_, n) => id(n));

@@ -13,7 +13,7 @@ const READ_MAX = 500;
 
 export class OutboundPayloads {
   private readonly options: OutboundPayloadsOptions;
-  private readonly kept = new Map<MessageId, Uint8Array>();
+  private readonly kept = new Map<MessageId, OutboundPayload>();
   private bytes = 0;
   private readonly wanted = new Map<
     MessageId,
@@ -28,14 +28,14 @@ export class OutboundPayloads {
   }
 
   /** What comes last counts: a number that was repaired has other bytes than before. */
-  keep(id: MessageId, payload: Uint8Array): void {
+  keep(id: MessageId, payload: OutboundPayload): void {
     this.drop(id);
     this.kept.set(id, payload);
-    this.bytes += payload.byteLength;
+    this.bytes += payload.bytes.byteLength;
     for (const [oldest, old] of this.kept) {
       if (this.bytes <= this.options.bytesMax) break;
       this.kept.delete(oldest);
-      this.bytes -= old.byteLength;
+      this.bytes -= old.bytes.byteLength;
     }
   }
 
@@ -43,11 +43,11 @@ export class OutboundPayloads {
     const payload = this.kept.get(id);
     if (payload === undefined) return;
     this.kept.delete(id);
-    this.bytes -= payload.byteLength;
+    this.bytes -= payload.bytes.byteLength;
   }
 
   /** At hand, or undefined. */
-  peek(id: MessageId): Uint8Array | undefined {
+  peek(id: MessageId): OutboundPayload | undefined {
     return this.kept.get(id);
   }
 

@@ -232,3 +232,34 @@ test('G10: an instance that died long ago gets no share of what is free', async 
   await start(a);
   expect(a.ownership.shards).toHaveLength(256);
 });
+
+test('G12: after an outage of Postgres each instance takes its own shards back, with the very next epoch', async () => {
+  let away = false;
+  const queries: OwnershipOptions['queries'] = {
+    query: (statement, values) =>
+      away ? Promise.reject(new Error('Postgres is away')) : database.query(statement, values),
+  };
+  const a = member('a', { queries });
+  const b = member('b', { queries });
+  await start(a);
+  await start(b);
+  const bothLive = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 500) {
+      await live(a, 500);
+      await live(b, 500);
+    }
+  };
+  await bothLive(4000);
+  // a has just looked: it knows the last heartbeat and the last renewal of b.
+  await live(a, 1000);
+  const [ofA, ofB] = [a.ownership.shards.toSorted(), b.ownership.shards.toSorted()];
+  expect(ofA.length + ofB.length).toBe(256);
+  away = true;
+  await bothLive(12_000);
+  expect([a.ownership.shards, b.ownership.shards]).toEqual([[], []]);
+  away = false;
+  const before = a.opened.length;
+  await bothLive(5000);
+  const wrongly = a.opened.slice(before).filter((each) => ofB.includes(each.hold.shard));
+  expect(wrongly).toHaveLength(0);
+});

@@ -184,6 +184,8 @@ export class Ownership {
     this.timers.get('silence')?.();
     if (this.stopped || staleMs === Number.POSITIVE_INFINITY) return;
     const look = (): void => {
+      // While nothing is seen that clock stands still, and there is nothing to do before the next look around.
+      if (presence.watchedMs === nowMs) return;
       this.balanceSoon();
       this.watchSilence(presence.watchedMs);
     };

@@ -80,17 +80,19 @@ export class Presence {
 
   /** Names of the living instances that have this role; this one among them, if it has it. */
   alive(role: string): readonly string[] {
+    const { card } = this.options;
+    const withRole = new Set(this.last.instances.filter((i) => i.roles.includes(role)).map((i) => i.instance));
+    return this.living().filter((name) => (name === card.instance ? card.roles.includes(role) : withRole.has(name)));
+  }
+
+  /** Names of the living instances, this one among them. */
+  living(): readonly string[] {
     const nowMs = this.watchedMs;
     const { card, leaseMs } = this.options;
-    const names = this.last.instances
-      .filter(
-        (i) =>
-          i.instance !== card.instance &&
-          i.roles.includes(role) &&
-          nowMs - (this.seen.get(i.instance)?.sinceMs ?? 0) < leaseMs,
-      )
-      .map((i) => i.instance);
-    return card.roles.includes(role) ? [...names, card.instance] : names;
+    const others = this.last.instances
+      .map((i) => i.instance)
+      .filter((name) => name !== card.instance && nowMs - (this.seen.get(name)?.sinceMs ?? 0) < leaseMs);
+    return [...others, card.instance];
   }
 
   /** Which instance owns a shard, as last seen. */
@@ -127,7 +129,8 @@ export class Presence {
 
   private async look(first: boolean): Promise<void> {
     const { queries, card, clock } = this.options;
-    if (this.looks++ % 2 === 0) await beat(queries, card, first);
+    if (this.looks % 2 === 0) await beat(queries, card, first);
+    this.looks += 1;
     this.last = await observe(queries);
     this.watchedThen = this.watchedMs;
     this.lookedMs = clock.monotonicMs();
@@ -138,6 +141,8 @@ export class Presence {
       if (seen?.heartbeats !== heartbeats)
         this.seen.set(instance, { heartbeats, sinceMs: seen === undefined ? nowMs - silentMs : nowMs });
     }
+    const names = new Set(this.last.instances.map((i) => i.instance));
+    for (const name of this.seen.keys()) if (!names.has(name)) this.seen.delete(name);
     for (const listener of this.listeners) listener(this.last);
   }
 }

@@ -24,6 +24,8 @@ export interface ChunkIntakeOptions {
   readonly instance: InstanceId;
   readonly hosts: readonly PipelineStage[];
   readonly leaseMs: number;
+  /** Names of the instances that live. */
+  readonly living: () => readonly string[];
   readonly pollMs: number;
   /** Payload bytes read in one statement. */
   readonly bytesMax: number;
@@ -45,6 +47,8 @@ const POLL_AGAIN_MS = 50;
 export class ChunkIntake {
   private readonly options: ChunkIntakeOptions;
   private readonly wanted = new Map<string, PromiseWithResolvers<void>>();
+  /** Claims from the take to `received`. */
+  private readonly underWay = new Set<string>();
   private taking: Promise<void> | null = null;
   private looking: Promise<void> | null = null;
   private cancel = (): void => undefined;
@@ -103,7 +107,16 @@ export class ChunkIntake {
   }
 
   private async takeNow(claimIds: readonly string[]): Promise<number> {
-    const chunks = await takeClaims(this.options.queries, claimIds, this.taker(), this.options.bytesMax);
+    for (const claimId of claimIds) this.underWay.add(claimId);
+    try {
+      return await this.takeThese(claimIds);
+    } finally {
+      for (const claimId of claimIds) this.underWay.delete(claimId);
+    }
+  }
+
+  private async takeThese(claimIds: readonly string[]): Promise<number> {
+    const chunks = await takeClaims(this.options.queries, claimIds, this.taker(claimIds), this.options.bytesMax);
     // A repaired table or route must be seen by the very message it was repaired for.
     if (chunks.some((chunk) => chunk.messages.some((message) => message.fresh))) await this.options.refresh();
     for (const { claimId, messages } of chunks) if (messages.length > 0) this.options.received(messages, claimId);
@@ -120,9 +133,11 @@ export class ChunkIntake {
     if (empty.length > 0) await this.options.queries.query(DROP_CLAIMS, [empty]);
   }
 
-  private taker(): ClaimTaker {
-    const { instance, hosts, leaseMs, known } = this.options;
-    return { instance, hosts, leaseMs, known: known() };
+  /** @param asked claims that are asked for just now: the others under way are as good as in our hands. */
+  private taker(asked: readonly string[] = []): ClaimTaker {
+    const { instance, hosts, leaseMs, known, living } = this.options;
+    const taking = [...this.underWay].filter((claimId) => !asked.includes(claimId));
+    return { instance, hosts, leaseMs, known: [...known(), ...taking], living: living() };
   }
 
   /** What Postgres has and no hint told of. */

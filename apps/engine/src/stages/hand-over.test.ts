@@ -1,6 +1,7 @@
-import { type InstanceId, instanceId, PIPELINE_STAGES, type PipelineStage } from '@inorder/core';
-import { messageKeyHasher } from '@inorder/db';
+import { type InstanceId, instanceId, messageId, PIPELINE_STAGES, type PipelineStage, sequenceNo } from '@inorder/core';
+import { messageKeyHasher, uuidv7 } from '@inorder/db';
 import { eventually } from '@inorder/testkit/eventually';
+import type { Logger } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   inbound,
@@ -12,8 +13,11 @@ import {
   siteFixture,
 } from '../../test/site-fixture.ts';
 import { MemoryStageExchange } from '../adapters/memory/stage-queue.ts';
+import { repairNumbers, skipNumbers } from '../adapters/postgres/command-queries.ts';
+import { dropStuckClaims } from '../adapters/postgres/watchdog-queries.ts';
 import { createIngest } from '../ingest/ingest.ts';
 import type { StageIntake } from './intake.ts';
+import { offerToStages } from './offer-messages.ts';
 import type { StageQueue } from './stage-queue.ts';
 import { createStages, type Stages, type StagesDependencies } from './stages.ts';
 
@@ -47,6 +51,8 @@ interface Row {
 
 let fixture: SiteFixture;
 const running: Stages[] = [];
+/** What presence would say. */
+const living = new Set<string>();
 
 beforeEach(async () => {
   fixture = await siteFixture({ interfaces: 1, document: DOCUMENT });
@@ -60,18 +66,10 @@ beforeEach(async () => {
   await fixture.site.refresh();
 });
 afterEach(async () => {
+  living.clear();
   for (const each of running.splice(0)) await each.stop();
   await fixture[Symbol.asyncDispose]();
 });
-
-async function beats(instance: string, ago = '0 s'): Promise<void> {
-  await fixture.test.pool.query(
-    `INSERT INTO engine_instance (instance, roles, version, started_at, heartbeat_at, heartbeats)
-     VALUES ($1, '{}', 'test', now(), now() - $2::interval, 1)
-     ON CONFLICT (instance) DO UPDATE SET heartbeat_at = excluded.heartbeat_at`,
-    [instance, ago],
-  );
-}
 
 async function host(
   name: string,
@@ -79,7 +77,7 @@ async function host(
   lanes: RecordingLanes,
   more: Partial<StagesDependencies> = {},
 ): Promise<Stages> {
-  await beats(name);
+  living.add(name);
   const stages = createStages({
     database: fixture.database,
     site: fixture.site,
@@ -91,6 +89,7 @@ async function host(
     queue: SILENT_QUEUE,
     othersHelp: () => true,
     leaseMs: 10_000,
+    living: () => [...living],
     reconcileIntervalMs: 20,
     hashKey,
     limits: { stageWorkers: 1 },
@@ -182,8 +181,7 @@ describe('one stage an instance', () => {
 
 describe('G11: what no hint tells is found in Postgres', () => {
   test('a chunk of an instance that died is taken by another, one of a living instance is not', async () => {
-    await beats('dead-1', '1 minute');
-    await beats('alive-1');
+    living.add('alive-1');
     await take(OFFERED_TO_NOBODY, [order('C1')]);
     await take(OFFERED_TO_NOBODY, [order('C2')]);
     const { pool } = fixture.test;
@@ -195,7 +193,7 @@ describe('G11: what no hint tells is found in Postgres', () => {
     await host('other-1', PIPELINE_STAGES, lanes);
     await lanes.ended(1);
     expect((await rows()).map((row) => row.status)).toEqual(['PROCESSED', 'RECEIVED']);
-    await pool.query("UPDATE engine_instance SET stopped_at = now() WHERE instance = 'alive-1'");
+    living.delete('alive-1');
     await lanes.ended(2);
   });
 
@@ -229,7 +227,6 @@ describe('G11: what no hint tells is found in Postgres', () => {
 });
 
 test('G8, G14: a message that was run on two instances at once has one outcome and is told once', async () => {
-  await beats('first-1');
   const lanes = new RecordingLanes();
   await take(OFFERED_TO_NOBODY, [order('C1')]);
   const { pool } = fixture.test;
@@ -245,4 +242,84 @@ test('G8, G14: a message that was run on two instances at once has one outcome a
   await eventually('no chunk left', async () => (await claims()).length === 0);
   expect(lanes.ends).toHaveLength(1);
   expect(await rows()).toMatchObject([{ status: 'PROCESSED', control_id: 'C1' }]);
+});
+
+describe('G14: a repair in place begins another run', () => {
+  async function repair(): Promise<void> {
+    const [id] = fixture.interfaceIds;
+    if (id === undefined) throw new Error('no interface');
+    await skipNumbers(fixture.database, id, [sequenceNo(1)]);
+    // The table was wrong; that is why it was skipped.
+    const { pool } = fixture.test;
+    await pool.query(
+      "INSERT INTO code_table_entry VALUES ('0190c0de-0000-7000-8000-00000000000a', 2, 'GLU', '9999-9', 'Glucose')",
+    );
+    await pool.query('UPDATE code_table SET current_version = 2');
+    await repairNumbers(fixture.database, id, [sequenceNo(1)]);
+  }
+
+  async function offerAgain(): Promise<number> {
+    const { rows: found } = await fixture.test.pool.query<{ id: string }>(
+      'SELECT message_id AS id FROM message_tracking',
+    );
+    const ids = found.map((row) => messageId(row.id));
+    return offerToStages({ queries: fixture.database, queue: SILENT_QUEUE, stageStuckMs: 30_000 }, ids);
+  }
+
+  test('skipped while it waited for ROUTE, then repaired: it goes through every stage of today', async () => {
+    const lanes = new RecordingLanes();
+    await host('front-1', ['VALIDATE', 'ENRICH'], lanes);
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    await eventually('a chunk for ROUTE', () => offeredFor('ROUTE'));
+    await repair();
+    // The chunk of the first run still waits; it does not stand in the way of the second.
+    expect(await offerAgain()).toBe(1);
+    await host('route-1', ['ROUTE'], lanes);
+    await lanes.ended(1);
+    await eventually('no chunk left', async () => (await claims()).length === 0);
+    expect((await rows())[0]?.processed).toContain('9999-9^Glucose^LN');
+    expect(lanes.ends).toHaveLength(1);
+  });
+
+  test('what a run from before the repair ends with is refused, and told nobody', async () => {
+    const lanes = new RecordingLanes();
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    const former = await claims();
+    await repair();
+    expect(await offerAgain()).toBe(1);
+    await fixture.test.pool.query("UPDATE stage_claim SET claimed_at = now() + interval '1 hour' WHERE runs[1] = 2");
+    await host('slow-1', PIPELINE_STAGES, lanes);
+    await lanes.ended(1);
+    await eventually('no chunk left', async () => (await claims()).length === 0);
+    expect(former).toHaveLength(1);
+    const { rows: found } = await fixture.test.pool.query('SELECT run, status FROM message_tracking');
+    expect(found).toEqual([{ run: 2, status: 'PROCESSED' }]);
+    expect(lanes.ends).toHaveLength(1);
+  });
+});
+
+describe('chunks that are not whole', () => {
+  test('G11, G16: one of the former version, without its arrays, does not keep others from being taken', async () => {
+    const lanes = new RecordingLanes();
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    await fixture.test.pool.query(
+      `INSERT INTO stage_claim (claim_id, instance, message_ids, claimed_at)
+       SELECT $1, 'gone-1', ARRAY[message_id], now() - interval '1 minute' FROM message_tracking`,
+      [uuidv7()],
+    );
+    await host('new-1', PIPELINE_STAGES, lanes);
+    await lanes.ended(1);
+    await dropStuckClaims(fixture.database, 30_000);
+    await eventually('no chunk left', async () => (await claims()).length === 0);
+  });
+
+  test('G19: one whose payloads are gone is told of in the log and does not live for ever', async () => {
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    await fixture.test.pool.query('DELETE FROM message_payload');
+    const lines: object[] = [];
+    const logger = { info: () => undefined, warn: () => undefined, error: (fields: object) => void lines.push(fields) };
+    await host('new-1', PIPELINE_STAGES, new RecordingLanes(), { logger: logger as unknown as Logger });
+    await eventually('no chunk left', async () => (await claims()).length === 0);
+    expect(lines).toEqual([{ messageId: expect.any(String) }]);
+  });
 });

@@ -3,13 +3,19 @@
  * second. One statement in flight. A batch refused for its data is halved until the message stands alone; that one ends
  * FAILED, STORE_DATA_REFUSED (G16). While Postgres is away the batch waits and is repeated as it is (G12).
  */
-import { type Clock, fault, type MessageId, type PipelineStage } from '@inorder/core';
+import { type Clock, fault, type InstanceId, type MessageId, type PipelineStage } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { classify, errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
-import { type HandOver, type OutcomeRow, readOwnOutcomes, writeOutcomes } from '../adapters/postgres/stage-queries.ts';
+import {
+  type HandOver,
+  type OutcomeRow,
+  readOwnOutcomes,
+  runKey,
+  writeOutcomes,
+} from '../adapters/postgres/stage-queries.ts';
 import type { LaneInbox, StageEnd } from '../delivery/inbox.ts';
-import { chunkSizeOf, type StageQueue } from './stage-queue.ts';
+import { CHUNK_BYTES_MAX, chunkSizeOf, type StageQueue } from './stage-queue.ts';
 
 /** A row with the claim its message is under. */
 export interface Ending {
@@ -22,6 +28,7 @@ export interface OutcomeWriterOptions {
   readonly lanes: LaneInbox;
   /** Where messages go on whose next stage runs elsewhere. */
   readonly queue: Pick<StageQueue, 'offer'>;
+  readonly instance: InstanceId;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
   readonly batchMax: number;
@@ -50,6 +57,10 @@ export class OutcomeWriter {
     this.#claims.set(claimId, count);
   }
 
+  has(claimId: string): boolean {
+    return this.#claims.has(claimId);
+  }
+
   openClaims(): string[] {
     return [...this.#claims.keys()];
   }
@@ -76,9 +87,12 @@ export class OutcomeWriter {
   #take(): Ending[] {
     let taken = 0;
     let bytes = 0;
+    const messages = new Set<MessageId>();
     for (const { row } of this.#queue.slice(0, this.#options.batchMax)) {
       bytes += row.processed?.byteLength ?? 0;
-      if (taken > 0 && bytes > this.#options.batchBytesMax) break;
+      // Two runs of one message are told apart in two statements.
+      if (messages.has(row.message.messageId) || (taken > 0 && bytes > this.#options.batchBytesMax)) break;
+      messages.add(row.message.messageId);
       taken += 1;
     }
     return this.#queue.splice(0, taken);
@@ -89,12 +103,10 @@ export class OutcomeWriter {
     const handOvers = handOversOf(rows);
     for (let attempt = 1; !this.#stopped; attempt++) {
       try {
-        const changed = await writeOutcomes(this.#options.queries, rows, this.#finishedClaims(endings), handOvers);
+        const finished = this.#finishedClaims(endings);
+        const changed = await writeOutcomes(this.#options.queries, rows, finished, handOvers, this.#options.instance);
         const own = attempt === 1 ? changed : await this.#withOwn(rows, changed);
-        this.#done(endings);
-        this.#tell(rows.filter((row) => own.has(row.message.messageId) && !goesOn(row)));
-        this.#offer(handOvers.filter((each) => own.has(each.messageId)));
-        return;
+        return this.#written(endings, handOvers, own, changed);
       } catch (error) {
         const kind = classify(error);
         if (kind === 'data') return await this.#halve(endings, errorCodeOf(error));
@@ -106,9 +118,23 @@ export class OutcomeWriter {
     }
   }
 
+  #written(
+    endings: readonly Ending[],
+    handOvers: readonly HandOver[],
+    own: ReadonlySet<string>,
+    changed: ReadonlySet<string>,
+  ): void {
+    this.#done(endings);
+    const rows = endings.map((ending) => ending.row).filter((row) => own.has(runKey(row.message)) && !goesOn(row));
+    // What stands as ours after a repeat may have been written by a second run with other bytes: those are to be read.
+    const ends = rows.map((row) => stageEndOf(row, changed.has(runKey(row.message))));
+    if (ends.length > 0) this.#options.lanes.stageEnded(ends);
+    this.#offer(handOvers.filter((each) => own.has(runKey(each))));
+  }
+
   /** After a repeat: rows that did not change now may have been changed by a COMMIT whose answer was lost. */
-  async #withOwn(rows: readonly OutcomeRow[], changed: ReadonlySet<MessageId>): Promise<ReadonlySet<MessageId>> {
-    const doubtful = rows.filter((row) => !changed.has(row.message.messageId));
+  async #withOwn(rows: readonly OutcomeRow[], changed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const doubtful = rows.filter((row) => !changed.has(runKey(row.message)));
     if (doubtful.length === 0) return changed;
     return new Set([...changed, ...(await readOwnOutcomes(this.#options.queries, doubtful))]);
   }
@@ -143,10 +169,6 @@ export class OutcomeWriter {
       else this.#claims.delete(claimId);
     }
     this.#options.onDone(endings);
-  }
-
-  #tell(rows: readonly OutcomeRow[]): void {
-    if (rows.length > 0) this.#options.lanes.stageEnded(rows.map(stageEndOf));
   }
 
   #offer(handOvers: readonly HandOver[]): void {
@@ -185,10 +207,14 @@ function handOversOf(rows: readonly OutcomeRow[]): HandOver[] {
   return [...goOn].flatMap(([stage, own]) => {
     const size = chunkSizeOf(own.length);
     let claimId = '';
-    return own.map((row, index): HandOver => {
-      if (index % size === 0) claimId = uuidv7();
-      const { messageId, fresh } = row.message;
-      return { messageId, claimId, stage, fresh };
+    let messages = size;
+    let bytes = 0;
+    return own.map((row): HandOver => {
+      const { messageId, run, fresh, raw } = row.message;
+      if (messages >= size || bytes + raw.byteLength > CHUNK_BYTES_MAX) [claimId, messages, bytes] = [uuidv7(), 0, 0];
+      messages += 1;
+      bytes += raw.byteLength;
+      return { messageId, run, claimId, stage, fresh };
     });
   });
 }
@@ -215,7 +241,7 @@ function refusedRow(row: OutcomeRow, state: string): OutcomeRow {
   };
 }
 
-function stageEndOf(row: OutcomeRow): StageEnd {
+function stageEndOf(row: OutcomeRow, withPayload: boolean): StageEnd {
   const { message } = row;
   const end = {
     interfaceId: message.interfaceId,
@@ -228,5 +254,12 @@ function stageEndOf(row: OutcomeRow): StageEnd {
   if (row.status !== 'PROCESSED' || row.destinationId === null || row.controlId === null)
     throw new Error('PROCESSED without destination or control id');
   const { destinationId, controlId, format } = row;
-  return { ...end, status: 'PROCESSED', destinationId, controlId, format, payload: row.processed ?? message.raw };
+  return {
+    ...end,
+    status: 'PROCESSED',
+    destinationId,
+    controlId,
+    format,
+    payload: withPayload ? (row.processed ?? message.raw) : null,
+  };
 }

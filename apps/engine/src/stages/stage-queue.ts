@@ -27,6 +27,8 @@ export interface StageQueue {
   close(): Promise<void>;
 }
 
+/** Bytes that came in, of the messages of a chunk that is handed over. */
+export const CHUNK_BYTES_MAX = 4_194_304;
 /** Messages in a chunk at most. */
 const CHUNK_MAX = 64;
 /** Chunks that a batch is cut into where it is large enough: so many workers can share it. */

@@ -41,6 +41,7 @@ function engine(fixture: SiteFixture, more: Partial<StagesDependencies> = {}): E
     queue: new MemoryStageExchange().open(),
     othersHelp: () => false,
     leaseMs: 10_000,
+    living: () => ['engine-a'],
     reconcileIntervalMs: 20,
     hashKey,
     workerEntry: POISON,
@@ -286,7 +287,6 @@ test('G19: a full backlog slows ingest for a moment and never stops it; what has
   await using fixture = await siteFixture({ interfaces: 1 });
   const limits = { stageBacklogMax: 5, stageAheadMax: 5, stageTimeLimitMs: 100, retries: 0 };
   await using on = engine(fixture, { limits });
-  on.stages.start();
   const ingest = createIngest({
     ...fixture,
     lanes: on.lanes,
@@ -308,6 +308,7 @@ test('G19: a full backlog slows ingest for a moment and never stops it; what has
     { open: false, n: '5' },
     { open: true, n: '2' },
   ]);
+  on.stages.start();
   await on.lanes.ended(7);
   expect((await stored(fixture)).slice(5).map((row) => row.status)).toEqual(['PROCESSED', 'PROCESSED']);
   expect(await claims(fixture)).toBe(0);

@@ -89,8 +89,9 @@ export interface StagesDependencies {
   readonly queue: StageQueue;
   /** Other living instances that host the first stage may help: no need to wait for our own. */
   readonly othersHelp: () => boolean;
-  /** Silence after which an instance counts as dead and its chunks are taken. */
   readonly leaseMs: number;
+  /** Names of the instances that live, this one among them; chunks of others are taken. */
+  readonly living: () => readonly string[];
   /** How often open chunks are looked for that no hint told of. */
   readonly reconcileIntervalMs: number;
   /** `messageKeyHasher` of packages/db. */
@@ -129,8 +130,6 @@ export interface Stages extends StageIntake {
   runDetached(message: DetachedMessage): Promise<StageOutcome>;
   /** As it is stored, for `runDetached`; undefined = no such payload. @throws what `classify` understands. */
   readMessage(id: MessageId): Promise<StagedMessage | undefined>;
-  /** In the hands of this instance now. */
-  holds(id: MessageId): boolean;
   counters(): StageCounters;
   /** Gives back what has no outcome. */
   stop(): Promise<void>;
@@ -160,7 +159,8 @@ class WorkerStages implements Stages {
   readonly #preparation: ChunkPreparation;
   readonly #pool: StagePool<StageWork>;
   readonly #writer: OutcomeWriter;
-  readonly #held = new Map<MessageId, StageWork>();
+  /** By their message as it was taken: two runs of one may be here after a repair. */
+  readonly #held = new Map<StagedMessage, StageWork>();
   readonly #detached = new Set<StageWork>();
   readonly #delays = new Set<() => void>();
   readonly #intake: ChunkIntake;
@@ -181,6 +181,7 @@ class WorkerStages implements Stages {
       queries: deps.database,
       lanes: deps.lanes,
       queue: deps.queue,
+      instance: deps.instance,
       clock,
       logger,
       batchMax: limits.outcomeBatchMax,
@@ -214,6 +215,7 @@ class WorkerStages implements Stages {
       instance: deps.instance,
       hosts: deps.hosts,
       leaseMs: deps.leaseMs,
+      living: deps.living,
       pollMs: deps.reconcileIntervalMs,
       bytesMax: limits.outcomeBatchBytesMax,
       room: () => this.#mayTake(),
@@ -233,7 +235,8 @@ class WorkerStages implements Stages {
   }
 
   #take(messages: readonly StagedMessage[], claimId: string, offered: boolean): void {
-    if (this.#stopped) return;
+    // A chunk that was slow to come may have been taken once more.
+    if (this.#stopped || this.#writer.has(claimId)) return;
     const { hosts } = this.#deps;
     const works = messages.map(
       (message): StageWork => ({ ...workOf(message, stagesFrom(message.stage, hosts), claimId, null), offered }),
@@ -241,7 +244,7 @@ class WorkerStages implements Stages {
     if (offered) this.#offered += works.length;
     this.#writer.openClaim(claimId, works.length);
     for (const work of works) {
-      this.#held.set(work.message.messageId, work);
+      this.#held.set(work.message, work);
       this.#bytes += work.message.raw.byteLength;
     }
     this.#pool.add(works);
@@ -299,10 +302,6 @@ class WorkerStages implements Stages {
     return message;
   }
 
-  holds(id: MessageId): boolean {
-    return this.#held.has(id);
-  }
-
   counters(): StageCounters {
     const { taken, found } = this.#intake;
     return {
@@ -324,7 +323,8 @@ class WorkerStages implements Stages {
     await this.#writer.stop();
     for (const work of this.#detached) work.detached?.reject(new Error('the stages have stopped'));
     const open = this.#writer.openClaims();
-    if (open.length > 0) await this.#quietly(() => this.#deps.database.query(RELEASE_CLAIMS, [open]));
+    if (open.length > 0)
+      await this.#quietly(() => this.#deps.database.query(RELEASE_CLAIMS, [open, this.#deps.instance]));
   }
 
   async #prepare(works: readonly StageWork[]): Promise<{ works: StageWork[]; chunk: Chunk }> {
@@ -404,7 +404,7 @@ class WorkerStages implements Stages {
     this.#delays.add(cancel);
     // It will take longer than others think a claim may: say that we are at it.
     if (work.claimId !== null) {
-      void this.#quietly(() => this.#deps.database.query(TOUCH_CLAIMS, [[work.claimId]]));
+      void this.#quietly(() => this.#deps.database.query(TOUCH_CLAIMS, [[work.claimId], this.#deps.instance]));
     }
   }
 
@@ -456,9 +456,9 @@ class WorkerStages implements Stages {
 
   #done(endings: readonly Ending[]): void {
     for (const { row } of endings) {
-      const { messageId, raw } = row.message;
-      if (this.#held.get(messageId)?.offered === true) this.#offered -= 1;
-      this.#held.delete(messageId);
+      const { raw } = row.message;
+      if (this.#held.get(row.message)?.offered === true) this.#offered -= 1;
+      this.#held.delete(row.message);
       this.#bytes -= raw.byteLength;
       if (row.status === 'PROCESSED') this.#counters.processed += 1;
       else if (row.status === 'FAILED') this.#counters.failed += 1;

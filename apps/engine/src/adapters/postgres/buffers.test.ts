@@ -57,6 +57,7 @@ test('hot statements stay look-ups on a connection that planned them while the t
     queue: new MemoryStageExchange().open(),
     othersHelp: () => false,
     leaseMs: 10_000,
+    living: () => ['engine-a'],
     reconcileIntervalMs: 1000,
     hashKey: messageKeyHasher(new Uint8Array(32)),
     workerEntry: new URL('../../../test/poison-worker.ts', import.meta.url),

@@ -126,6 +126,11 @@ WITH skipped AS (
    WHERE c.interface_id = $1 AND t.interface_id = $1 AND t.sequence_no = ANY($2::bigint[])
      AND t.sequence_no > c.last_delivered_sequence AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED', 'PROCESSED', 'FAILED')
   RETURNING t.sequence_no, t.message_id
+), payload AS (
+  -- Whoever is still told that it is ready finds nothing to send.
+  UPDATE message_payload p SET superseded = true FROM skipped s WHERE p.message_id = s.message_id
+), kept AS (
+  UPDATE message_payload_kept p SET superseded = true FROM skipped s WHERE p.message_id = s.message_id
 ), resolved AS (
   UPDATE dead_letter d SET resolved_at = now(), resolution = 'SKIPPED' FROM skipped s WHERE d.message_id = s.message_id AND d.resolved_at IS NULL
 ), released AS (

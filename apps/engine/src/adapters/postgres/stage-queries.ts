@@ -27,9 +27,9 @@ const STAGED_PAYLOAD = `y.format, y.raw, y.enriched, CASE WHEN y.destination_id 
 /** Of a claim `c`: the former version wrote the ids alone. Its messages are offered anew once its instance is done with them, or not. */
 const IS_WHOLE = 'cardinality(c.runs) = cardinality(c.message_ids)';
 
-/** Of a claim `c` that names an instance; $2 is ours, $4 its lease, $5 the claims in our hands. */
+/** Of a claim `c` that names an instance; $2 is ours, $4 its lease, $5 the claims in our hands, $7 the living. */
 const NOBODY_HAS_IT = `CASE WHEN c.instance = $2 THEN c.claimed_at < now() - $4 * interval '1 millisecond' AND c.claim_id <> ALL($5::uuid[])
-          ELSE (SELECT true FROM engine_instance e WHERE e.instance = c.instance AND e.stopped_at IS NULL AND e.heartbeat_at > now() - $4 * interval '1 millisecond') IS NULL END`;
+          ELSE c.instance <> ALL($7::text[]) END`;
 
 /** What the stages made of one message, as it is written. */
 export interface OutcomeRow {
@@ -65,9 +65,15 @@ export function signatureOf(stage: StageName, code: ErrorCode, path: string | nu
   return [stage, code, path ?? '', value ?? ''].join('|');
 }
 
+/** One run of one message through the stages: two of them may be in one batch after a repair. */
+export function runKey({ messageId: id, run }: Pick<StagedMessage, 'messageId' | 'run'>): string {
+  return `${id}:${run}`;
+}
+
 /** A message that goes on to another instance, in which chunk and to which stage. */
 export interface HandOver {
   readonly messageId: MessageId;
+  readonly run: number;
   readonly claimId: string;
   readonly stage: PipelineStage;
   readonly fresh: boolean;
@@ -123,8 +129,8 @@ WITH given AS MATERIALIZED (
   INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
   SELECT h.claim_id, h.stage, bool_or(h.fresh), array_agg(c.message_id ORDER BY h.ord), array_agg(c.interface_id ORDER BY h.ord),
          array_agg(c.sequence_no ORDER BY h.ord), array_agg(c.revision ORDER BY h.ord), array_agg(c.run ORDER BY h.ord), array_agg(c.received_at ORDER BY h.ord)
-    FROM unnest($27::uuid[], $28::uuid[], $29::text[], $30::boolean[]) WITH ORDINALITY AS h(message_id, claim_id, stage, fresh, ord)
-    JOIN changed c ON c.message_id = h.message_id
+    FROM unnest($27::uuid[], $28::uuid[], $29::text[], $30::boolean[], $33::smallint[]) WITH ORDINALITY AS h(message_id, claim_id, stage, fresh, run, ord)
+    JOIN changed c ON c.message_id = h.message_id AND c.run = h.run
    GROUP BY h.claim_id, h.stage
 ), letter AS (
   INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, path, table_name, value, detail, faults, attempts)
@@ -144,9 +150,9 @@ WITH given AS MATERIALIZED (
     JOIN changed c ON c.message_id = k.message_id
   ON CONFLICT DO NOTHING
 ), claim AS (
-  DELETE FROM stage_claim WHERE claim_id = ANY($23::uuid[])
+  DELETE FROM stage_claim WHERE claim_id = ANY($23::uuid[]) AND instance = $32
 )
-SELECT message_id FROM changed`,
+SELECT message_id, run FROM changed`,
 };
 
 /** Bytes of a keyed hash (`messageKeyHasher`). */
@@ -155,14 +161,15 @@ const KEY_HASH_BYTES = 16;
 /**
  * @param claims claims that are done with these rows.
  * @param handOvers one for each row that goes on to another instance.
- * @returns the messages that changed. Everything is written or, when it throws, nothing.
+ * @returns `runKey` of the messages that changed. Everything is written or, when it throws, nothing.
  */
 export async function writeOutcomes(
   queries: Queries,
   rows: readonly OutcomeRow[],
   claims: readonly string[],
   handOvers: readonly HandOver[],
-): Promise<Set<MessageId>> {
+  instance: InstanceId,
+): Promise<Set<string>> {
   // In id order, so that two writers of the same messages wait for each other and never both ways round.
   const ordered = rows.toSorted((a, b) => (a.message.messageId < b.message.messageId ? -1 : 1));
   const processed = packBytes(ordered.map((row) => row.processed));
@@ -170,7 +177,7 @@ export async function writeOutcomes(
     row.deadLetter === null ? [] : [{ id: row.message.messageId, ...row.deadLetter }],
   );
   const keys = ordered.flatMap((row) => row.keys.map((key) => ({ id: row.message.messageId, ...key })));
-  const changed = await queries.query<{ message_id: string }>(WRITE_OUTCOMES, [
+  const changed = await queries.query<{ message_id: string; run: number }>(WRITE_OUTCOMES, [
     ordered.map((row) => row.message.messageId),
     ordered.map((row) => row.status),
     ordered.map((row) => row.destinationId),
@@ -203,8 +210,10 @@ export async function writeOutcomes(
     handOvers.map((each) => each.stage),
     handOvers.map((each) => each.fresh),
     ordered.map((row) => row.message.run),
+    instance,
+    handOvers.map((each) => each.run),
   ]);
-  return new Set(changed.map((row) => messageId(row.message_id)));
+  return new Set(changed.map((row) => runKey({ messageId: messageId(row.message_id), run: row.run })));
 }
 
 /** After a repeat: what stands written for messages that did not change any more. */
@@ -213,17 +222,18 @@ export const READ_OUTCOMES: Statement = {
   keyed: true,
   text: `
 /* message_tracking_pkey, message_payload_pkey, message_payload_kept_pkey */
-SELECT t.message_id, t.status, coalesce(p.destination_id, k.destination_id) AS destination_id, coalesce(p.control_id, k.control_id) AS control_id
+SELECT t.message_id, t.run, t.status, coalesce(p.destination_id, k.destination_id) AS destination_id, coalesce(p.control_id, k.control_id) AS control_id
   FROM message_tracking t
   LEFT JOIN message_payload p ON p.message_id = t.message_id AND p.message_id = ANY($1::uuid[])
   LEFT JOIN message_payload_kept k ON k.message_id = t.message_id AND k.message_id = ANY($1::uuid[])
  WHERE t.message_id = ANY($1::uuid[])`,
 };
 
-/** Messages of `rows` whose outcome stands as we wrote it, with the same destination and control id. */
-export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRow[]): Promise<Set<MessageId>> {
+/** `runKey` of the `rows` whose outcome stands as we wrote it, with the same destination and control id. */
+export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRow[]): Promise<Set<string>> {
   const found = await queries.query<{
     message_id: string;
+    run: number;
     status: string;
     destination_id: string | null;
     control_id: string | null;
@@ -233,8 +243,11 @@ export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRo
     rows.flatMap(({ message, status, destinationId, controlId }) => {
       const stands = byId.get(message.messageId);
       const same =
-        stands?.status === status && stands.destination_id === destinationId && stands.control_id === controlId;
-      return same ? [message.messageId] : [];
+        stands?.run === message.run &&
+        stands.status === status &&
+        stands.destination_id === destinationId &&
+        stands.control_id === controlId;
+      return same ? [runKey(message)] : [];
     }),
   );
 }
@@ -248,7 +261,7 @@ export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRo
 export const TAKE_CLAIMS: Statement = {
   name: 'stage_take_claims',
   text: `
-/* stage_claim_pkey, engine_instance_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey */
+/* stage_claim_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey */
 WITH open AS MATERIALIZED (
   SELECT c.claim_id
     FROM stage_claim c
@@ -296,8 +309,10 @@ export interface TakenChunk {
 export interface ClaimTaker {
   readonly instance: InstanceId;
   readonly hosts: readonly PipelineStage[];
-  /** Silence after which an instance counts as dead, by Postgres's clock, which also wrote the heartbeat. */
+  /** A claim that names us, and that we do not know of, is ours to take again after this. */
   readonly leaseMs: number;
+  /** Names of the instances that live; chunks of others are anybody's. */
+  readonly living: readonly string[];
   /** Claims this instance has in its hands. */
   readonly known: readonly string[];
 }
@@ -312,10 +327,17 @@ export async function takeClaims(
   taker: ClaimTaker,
   bytesMax: number,
 ): Promise<TakenChunk[]> {
-  const { instance, hosts, leaseMs, known } = taker;
-  const rows = await queries.query<TakenRow>(TAKE_CLAIMS, [claimIds, instance, hosts, leaseMs, known, bytesMax]);
+  const { instance, hosts, leaseMs, known, living } = taker;
+  const values = [claimIds, instance, hosts, leaseMs, known, bytesMax, living];
+  const rows = await queries.query<TakenRow>(TAKE_CLAIMS, values);
   const chunks: TakenChunk[] = [];
+  const tooMuch: string[] = [];
   for (const [claimId, own] of Map.groupBy(rows, (row) => row.claim_id)) {
+    // Others may have room for it; one that is too large for anybody is read a message at a time.
+    if (chunks.length > 0 && own.some((row) => row.raw === null && !row.gone)) {
+      tooMuch.push(claimId);
+      continue;
+    }
     const messages: StagedMessage[] = [];
     const gone: MessageId[] = [];
     for (const row of own) {
@@ -328,6 +350,7 @@ export async function takeClaims(
     }
     chunks.push({ claimId, messages, gone });
   }
+  if (tooMuch.length > 0) await queries.query(RELEASE_CLAIMS, [tooMuch, instance]);
   return chunks;
 }
 
@@ -351,8 +374,9 @@ export async function readOpenClaims(
   except: readonly string[],
   max: number,
 ): Promise<string[]> {
-  const { instance, hosts, leaseMs, known } = taker;
-  const rows = await queries.query<{ claim_id: string }>(OPEN_CLAIMS, [except, instance, hosts, leaseMs, known, max]);
+  const { instance, hosts, leaseMs, known, living } = taker;
+  const values = [except, instance, hosts, leaseMs, known, max, living];
+  const rows = await queries.query<{ claim_id: string }>(OPEN_CLAIMS, values);
   return rows.map((row) => row.claim_id);
 }
 
@@ -471,7 +495,7 @@ function stagedOf(row: StagedRow, raw: Buffer): StagedMessage {
 /** A claim whose messages take long for a reason we know: others leave it alone for another `stageStuckMs`. */
 export const TOUCH_CLAIMS: Statement = {
   name: 'stage_touch_claims',
-  text: '/* stage_claim_pkey */ UPDATE stage_claim SET claimed_at = now() WHERE claim_id = ANY($1::uuid[])',
+  text: '/* stage_claim_pkey */ UPDATE stage_claim SET claimed_at = now() WHERE claim_id = ANY($1::uuid[]) AND instance = $2',
 };
 
 /** For chunks of which nothing can be made. */
@@ -483,7 +507,7 @@ export const DROP_CLAIMS: Statement = {
 /** Gives chunks back: they are open to whoever hosts their stage. */
 export const RELEASE_CLAIMS: Statement = {
   name: 'stage_release_claims',
-  text: '/* stage_claim_pkey */ UPDATE stage_claim SET instance = NULL, claimed_at = now() WHERE claim_id = ANY($1::uuid[])',
+  text: '/* stage_claim_pkey */ UPDATE stage_claim SET instance = NULL, claimed_at = now() WHERE claim_id = ANY($1::uuid[]) AND instance = $2',
 };
 
 /**
@@ -492,7 +516,11 @@ export const RELEASE_CLAIMS: Statement = {
  */
 const RELEASE_OWN_CLAIMS: Statement = {
   name: 'stage_release_own_claims',
-  text: 'UPDATE stage_claim SET instance = NULL, claimed_at = now() WHERE instance = $1',
+  text: `
+WITH former AS (
+  DELETE FROM stage_claim c WHERE c.instance = $1 AND (${IS_WHOLE}) IS NOT TRUE
+)
+UPDATE stage_claim c SET instance = NULL, claimed_at = now() WHERE c.instance = $1 AND ${IS_WHOLE}`,
 };
 
 export async function releaseOwnClaims(queries: Queries, instance: InstanceId): Promise<void> {

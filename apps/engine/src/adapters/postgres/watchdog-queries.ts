@@ -3,7 +3,7 @@ import type { Queries, Statement } from './database.ts';
 
 const DROP_STUCK_CLAIMS: Statement = {
   name: 'drop_stuck_claims',
-  text: "DELETE FROM stage_claim WHERE instance IS NOT NULL AND claimed_at < now() - $1 * interval '1 millisecond'",
+  text: "DELETE FROM stage_claim WHERE (instance IS NOT NULL OR runs IS NULL) AND claimed_at < now() - $1 * interval '1 millisecond'",
 };
 
 /** Chunks that outlived every limit: their messages are offered anew when their lanes miss them. */
