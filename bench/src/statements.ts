@@ -49,7 +49,7 @@ const RULES: readonly Rule[] = [
   rule('lanes', 'message', /^SELECT c\.interface_id, c\.shard, c\.last_delivered_sequence\b/),
   rule('failed_orders', 'message', /^SELECT d\.interface_id, encode\(k\.key_hash\b/),
   rule('pending_replays', 'message', /^SELECT r\.replay_id, r\.interface_id\b/, /FROM replay r JOIN lane_command c\b/),
-  rule('stage_read_outcomes', 'message', /^SELECT t\.message_id, t\.status, coalesce\(p\.destination_id\b/),
+  rule('stage_read_outcomes', 'message', /^SELECT t\.message_id, (t\.run, )?t\.status, coalesce\(p\.destination_id\b/),
   rule('stage_read_messages', 'message', /^SELECT \S+ AS stage, \S+ AS fresh, t\.message_id\b/),
   rule('stage_touch_claims', 'message', /^UPDATE stage_claim SET claimed_at = now\(\) WHERE claim_id\b/),
   rule('stage_release_claims', 'message', /^UPDATE stage_claim SET instance = NULL\b.* WHERE claim_id\b/),
@@ -84,7 +84,7 @@ const RULES: readonly Rule[] = [
   rule('acquire_sources', 'lease', /^UPDATE source_lease l SET owner = \$1/),
   rule('give_back_sources', 'lease', /^UPDATE source_lease\b/),
   // Once, at the start of an instance.
-  rule('stage_release_own_claims', 'lease', /^UPDATE stage_claim SET instance = NULL\b.* WHERE instance = \$1$/),
+  rule('stage_release_own_claims', 'lease', /\bUPDATE stage_claim (c )?SET instance = NULL\b.* WHERE (c\.)?instance = \$1\b/),
   rule('instance_stopped', 'heartbeat', /^UPDATE engine_instance SET stopped_at\b/),
   rule('instance_beat', 'heartbeat', /^INSERT INTO engine_instance\b/),
   // Whoever asks /readyz causes these.
@@ -100,7 +100,7 @@ const RULES: readonly Rule[] = [
   rule('maintenance_claim', 'maintenance', /^INSERT INTO maintenance_run\b/),
   rule('maintenance_finish', 'maintenance', /^UPDATE maintenance_run\b/),
   rule('ensure_partitions', 'maintenance', /^SELECT parts\.ensure_payload_partitions\(/),
-  rule('drop_stuck_claims', 'maintenance', /^DELETE FROM stage_claim WHERE instance IS NOT NULL AND claimed_at\b/),
+  rule('drop_stuck_claims', 'maintenance', /^DELETE FROM stage_claim WHERE \(?instance IS NOT NULL\b.* claimed_at </),
   rule('drop_old_ingest_keys', 'maintenance', /^DELETE FROM ingest_key\b/),
   rule('prune', 'maintenance', /^DELETE FROM \w+ WHERE ctid = ANY\(ARRAY\(SELECT x\.ctid FROM\b/),
   rule('retention_floors', 'maintenance', /^WITH page AS MATERIALIZED \( SELECT s\.interface_id, s\.retained_from\b/),
