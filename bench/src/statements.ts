@@ -84,7 +84,11 @@ const RULES: readonly Rule[] = [
   rule('acquire_sources', 'lease', /^UPDATE source_lease l SET owner = \$1/),
   rule('give_back_sources', 'lease', /^UPDATE source_lease\b/),
   // Once, at the start of an instance.
-  rule('stage_release_own_claims', 'lease', /\bUPDATE stage_claim (c )?SET instance = NULL\b.* WHERE (c\.)?instance = \$1\b/),
+  rule(
+    'stage_release_own_claims',
+    'lease',
+    /\bUPDATE stage_claim (c )?SET instance = NULL\b.* WHERE (c\.)?instance = \$1\b/,
+  ),
   rule('instance_stopped', 'heartbeat', /^UPDATE engine_instance SET stopped_at\b/),
   rule('instance_beat', 'heartbeat', /^INSERT INTO engine_instance\b/),
   // Whoever asks /readyz causes these.

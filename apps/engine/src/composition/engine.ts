@@ -19,7 +19,7 @@ import { createIngest, INGEST_LIMITS } from '../ingest/ingest.ts';
 import { keepRefused } from '../ingest/refused.ts';
 import { Sources } from '../ingest/sources.ts';
 import { Presence } from '../presence/presence.ts';
-import { openSiteCache } from '../site/site-cache.ts';
+import { openSiteCache, type SiteCache } from '../site/site-cache.ts';
 import { offerToStages } from '../stages/offer-messages.ts';
 import { createStages, type Stages } from '../stages/stages.ts';
 import { Maintenance, maintenanceJobs } from '../watchdog/maintenance.ts';
@@ -28,8 +28,14 @@ import { openStore } from './store.ts';
 
 export const VERSION = '0.1.0';
 
-/** Messages that ingest hands to its own stages where other instances could take them as well. */
-const SHARED_BACKLOG_MAX = 1000;
+/**
+ * Where other instances can take chunks as well: ingest keeps fewer messages for its own stages, and hints from elsewhere
+ * get the time they need.
+ */
+const SHARED_STAGES = { stageBacklogMax: 1000, hintGraceMs: 200 };
+/** Interfaces whose documents are read at once, and how many at most before they are needed. */
+const DOCUMENTS_PER_READ = 1000;
+const DOCUMENTS_MAX = 100_000;
 
 export interface Engine {
   /** Resolves when it serves. */
@@ -144,7 +150,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     living: () => presence.living(),
     reconcileIntervalMs: settings.reconcileIntervalMs,
     hashKey: messageKeyHasher(config.secretKey),
-    limits: config.redisUrl === undefined ? {} : { stageBacklogMax: SHARED_BACKLOG_MAX },
+    limits: config.redisUrl === undefined ? {} : SHARED_STAGES,
   });
   const ingest = createIngest({
     database,
@@ -195,6 +201,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
       await delivery?.start();
       if (delivery !== null) hints.show(delivery);
       stages.start();
+      if (hostedStages(config.roles).length > 0) void readDocumentsAhead(site, logger);
       maintenance.start();
       if (config.roles.has('ingest')) await sources.start();
       serving = true;
@@ -227,6 +234,19 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
       }
     },
   };
+}
+
+/** So that no message waits for the document of its interface. What is not read now is read when it is needed. */
+async function readDocumentsAhead(site: SiteCache, logger: Logger): Promise<void> {
+  const all = site.interfaces().slice(0, DOCUMENTS_MAX);
+  try {
+    for (let i = 0; i < all.length; i += DOCUMENTS_PER_READ)
+      await site.loadDocuments(
+        all.slice(i, i + DOCUMENTS_PER_READ).map(({ interfaceId, revision }) => ({ interfaceId, revision })),
+      );
+  } catch (error) {
+    logger.warn({ code: errorCodeOf(error) }, 'documents are read when they are needed');
+  }
 }
 
 function deliverySettings(config: EngineConfig): DeliverySettings {

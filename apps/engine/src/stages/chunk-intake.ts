@@ -27,6 +27,8 @@ export interface ChunkIntakeOptions {
   /** Names of the instances that live. */
   readonly living: () => readonly string[];
   readonly pollMs: number;
+  /** Time that a hint may take; 0 where there are none between instances. */
+  readonly hintGraceMs: number;
   /** Payload bytes read in one statement. */
   readonly bytesMax: number;
   readonly room: () => boolean;
@@ -156,9 +158,10 @@ export class ChunkIntake {
   }
 
   private async takeOpen(): Promise<number> {
+    const { queries, hintGraceMs } = this.options;
     let found = 0;
     while (this.options.room() && !this.stopped) {
-      const open = await readOpenClaims(this.options.queries, this.taker(), [...this.wanted.keys()], TAKE_MAX);
+      const open = await readOpenClaims(queries, this.taker(), [...this.wanted.keys()], TAKE_MAX, hintGraceMs);
       const taken = open.length === 0 ? 0 : await this.takeNow(open);
       found += taken;
       if (taken < TAKE_MAX) break;

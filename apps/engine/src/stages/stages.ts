@@ -49,6 +49,8 @@ export interface StageLimits {
   readonly stageBacklogBytesMax: number;
   /** Messages up to which offered chunks are taken: so far ahead of the workers, and no further from others. */
   readonly stageAheadMax: number;
+  /** Time that a hint of an offered chunk may take before others look for the chunk. */
+  readonly hintGraceMs: number;
   readonly outcomeBatchMax: number;
   readonly outcomeBatchBytesMax: number;
   /** After the first try, for internal and transient failures; the last delay repeats. */
@@ -69,6 +71,7 @@ export const STAGE_LIMITS: StageLimits = {
   stageBacklogMax: 10_000,
   stageBacklogBytesMax: 67_108_864,
   stageAheadMax: 512,
+  hintGraceMs: 0,
   outcomeBatchMax: 500,
   outcomeBatchBytesMax: 16_777_216,
   retries: 3,
@@ -217,6 +220,7 @@ class WorkerStages implements Stages {
       leaseMs: deps.leaseMs,
       living: deps.living,
       pollMs: deps.reconcileIntervalMs,
+      hintGraceMs: limits.hintGraceMs,
       bytesMax: limits.outcomeBatchBytesMax,
       room: () => this.#mayTake(),
       whenRoom: () => this.#when(() => this.#mayTake()),

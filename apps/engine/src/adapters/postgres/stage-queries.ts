@@ -362,20 +362,26 @@ export const OPEN_CLAIMS: Statement = {
 SELECT c.claim_id
   FROM stage_claim c
  WHERE c.stage = ANY($3::text[]) AND c.claim_id <> ALL($1::uuid[])
-   AND ${IS_WHOLE} AND (c.instance IS NULL OR ${NOBODY_HAS_IT})
+   AND ${IS_WHOLE}
+   AND CASE WHEN c.instance IS NULL THEN c.claimed_at <= now() - $8 * interval '1 millisecond' ELSE ${NOBODY_HAS_IT} END
  ORDER BY c.claimed_at
  LIMIT $6`,
 };
 
-/** @param except claims that are being taken already. @returns at most `max` claim ids. */
+/**
+ * @param except claims that are being taken already.
+ * @param hintGraceMs a chunk that was offered later may still have its hint under way, and others wait for that.
+ * @returns at most `max` claim ids.
+ */
 export async function readOpenClaims(
   queries: Queries,
   taker: ClaimTaker,
   except: readonly string[],
   max: number,
+  hintGraceMs: number,
 ): Promise<string[]> {
   const { instance, hosts, leaseMs, known, living } = taker;
-  const values = [except, instance, hosts, leaseMs, known, max, living];
+  const values = [except, instance, hosts, leaseMs, known, max, living, hintGraceMs];
   const rows = await queries.query<{ claim_id: string }>(OPEN_CLAIMS, values);
   return rows.map((row) => row.claim_id);
 }

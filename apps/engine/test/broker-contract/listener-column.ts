@@ -2,9 +2,9 @@
 import type { InboundHandler } from '@inorder/core';
 import { freePort } from '@inorder/testkit/services';
 import { LOCALHOST_CERT, LOCALHOST_KEY } from '@inorder/testkit/tls-fixture';
-import type { ListenDocument } from '../connection-parts.ts';
-import { AmqpListener } from '../listener.ts';
-import { ACCEPT, RecordingLog, realClock } from '../test-parts.ts';
+import type { ListenDocument } from '../../src/adapters/amqp/connection-parts.ts';
+import { AmqpListener } from '../../src/adapters/amqp/listener.ts';
+import { ACCEPT, RecordingLog, realClock } from '../../src/adapters/amqp/test-parts.ts';
 import type { Peer, ReadQueue } from './column.ts';
 import { connectProducer, type ProducerOptions } from './producer.ts';
 

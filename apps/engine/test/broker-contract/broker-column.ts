@@ -3,10 +3,10 @@ import type { BrokerKind, BrokerQueue } from '@inorder/brokers/broker';
 import type { InboundHandler } from '@inorder/core';
 import { testBroker } from '@inorder/testkit/broker-services';
 import { LOCALHOST_CERT, LOCALHOST_KEY } from '@inorder/testkit/tls-fixture';
-import type { ConnectDocument } from '../connection-parts.ts';
-import { AMQP_DEFAULTS } from '../options.ts';
-import { AmqpReceiver } from '../receiver.ts';
-import { ACCEPT, RecordingLog, realClock, SOURCE_A } from '../test-parts.ts';
+import type { ConnectDocument } from '../../src/adapters/amqp/connection-parts.ts';
+import { AMQP_DEFAULTS } from '../../src/adapters/amqp/options.ts';
+import { AmqpReceiver } from '../../src/adapters/amqp/receiver.ts';
+import { ACCEPT, RecordingLog, realClock, SOURCE_A } from '../../src/adapters/amqp/test-parts.ts';
 import type { Peer, Reader, ReadQueue } from './column.ts';
 import { MANY } from './queues.ts';
 

@@ -4,7 +4,7 @@ import { uuidv7 } from '@inorder/db';
 import { LOCALHOST_CERT } from '@inorder/testkit/tls-fixture';
 import rhea from 'rhea';
 import { expect } from 'vitest';
-import { ACCEPT, Intake, REJECT, RELEASE, selfSigned } from '../test-parts.ts';
+import { ACCEPT, Intake, REJECT, RELEASE, selfSigned } from '../../src/adapters/amqp/test-parts.ts';
 import type { Behave, Peer, ReadQueue } from './column.ts';
 import { connectProducer } from './producer.ts';
 import { MANY, manyQueue } from './queues.ts';

@@ -10,7 +10,7 @@ import { BEHAVIOURS, type BehaviourId } from './behaviours.ts';
 import type { Column } from './column.ts';
 import { ARTEMIS, LISTENER, RABBITMQ } from './columns.ts';
 
-const CHECKOUT = path.resolve(import.meta.dirname, '../../../../../..');
+const CHECKOUT = path.resolve(import.meta.dirname, '../../../..');
 export const DOCUMENT = path.join(CHECKOUT, 'docs/operations/brokers.md');
 const BEGIN = '<!-- contract table: begin -->';
 const END = '<!-- contract table: end -->';

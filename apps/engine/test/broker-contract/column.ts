@@ -4,7 +4,7 @@ import type { BrokerLogin, BrokerQueue } from '@inorder/brokers/broker';
 import type { RunningBroker } from '@inorder/brokers/run-broker';
 import type { InboundHandler, SourceId } from '@inorder/core';
 import type { ConnectionDocument } from '@inorder/shared';
-import type { AmqpCounters } from '../options.ts';
+import type { AmqpCounters } from '../../src/adapters/amqp/options.ts';
 import type { BehaviourId, Cells } from './behaviours.ts';
 
 export interface Column {
