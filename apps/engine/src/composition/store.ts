@@ -1,9 +1,9 @@
 /** The pools to Postgres of one engine, and what is asked of it before anything else. */
 import { type Clock, type InstanceId, instanceId } from '@inorder/core';
 import type { Logger } from 'pino';
+import { releaseOwnClaims } from '../adapters/postgres/claim-queries.ts';
 import { createDatabase, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import { openPlanSnapshots, type PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
-import { releaseOwnClaims } from '../adapters/postgres/stage-queries.ts';
 import { checkStore } from '../adapters/postgres/store-check.ts';
 import type { EngineConfig } from '../config.ts';
 

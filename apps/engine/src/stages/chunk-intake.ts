@@ -5,14 +5,14 @@
  */
 import type { Clock, InstanceId, PipelineStage } from '@inorder/core';
 import type { Logger } from 'pino';
-import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
 import {
   type ClaimTaker,
   DROP_CLAIMS,
   readOpenClaims,
   type TakenChunk,
   takeClaims,
-} from '../adapters/postgres/stage-queries.ts';
+} from '../adapters/postgres/claim-queries.ts';
+import { errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
 import type { StagedMessage } from './intake.ts';
 import type { StageQueue } from './stage-queue.ts';
 

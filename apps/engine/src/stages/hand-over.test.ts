@@ -287,7 +287,7 @@ describe('G14: a repair in place begins another run', () => {
     const former = await claims();
     await repair();
     expect(await offerAgain()).toBe(1);
-    await fixture.test.pool.query("UPDATE stage_claim SET claimed_at = now() + interval '1 hour' WHERE runs[1] = 2");
+    await fixture.test.pool.query("UPDATE stage_claim SET claimed_at = now() - interval '1 hour' WHERE runs[1] = 1");
     await host('slow-1', PIPELINE_STAGES, lanes);
     await lanes.ended(1);
     await eventually('no chunk left', async () => (await claims()).length === 0);

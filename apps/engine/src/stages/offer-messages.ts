@@ -1,7 +1,7 @@
 /** Messages in the stages that nobody has: found again by the watchdog, or repaired in place. They are offered to all. */
 import type { MessageId } from '@inorder/core';
+import { offerMessages } from '../adapters/postgres/claim-queries.ts';
 import type { Queries } from '../adapters/postgres/database.ts';
-import { offerMessages } from '../adapters/postgres/stage-queries.ts';
 import { chunkSizeOf, type StageQueue } from './stage-queue.ts';
 
 /** Ids in one statement. */

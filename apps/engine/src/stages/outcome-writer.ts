@@ -13,7 +13,7 @@ import {
   readOwnOutcomes,
   runKey,
   writeOutcomes,
-} from '../adapters/postgres/stage-queries.ts';
+} from '../adapters/postgres/outcome-queries.ts';
 import type { LaneInbox, StageEnd } from '../delivery/inbox.ts';
 import { CHUNK_BYTES_MAX, chunkSizeOf, type StageQueue } from './stage-queue.ts';
 

@@ -16,19 +16,19 @@ import {
   fault,
   type InstanceId,
   type MessageId,
-  type PayloadFormat,
   PIPELINE_STAGES,
   type PipelineStage,
 } from '@inorder/core';
 import type { KeyKind } from '@inorder/db';
 import type { Logger } from 'pino';
+import { RELEASE_CLAIMS, readStaged, TOUCH_CLAIMS } from '../adapters/postgres/claim-queries.ts';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
-import { type OutcomeRow, RELEASE_CLAIMS, readStaged, TOUCH_CLAIMS } from '../adapters/postgres/stage-queries.ts';
+import type { OutcomeRow } from '../adapters/postgres/outcome-queries.ts';
 import type { LaneInbox } from '../delivery/inbox.ts';
 import { ChunkIntake } from './chunk-intake.ts';
 import { ChunkPreparation, type StageSite } from './chunk-preparation.ts';
-import { identify } from './control-id.ts';
 import type { StagedMessage, StageIntake } from './intake.ts';
+import { handedOnRow, outcomeRow } from './outcome-row.ts';
 import { type Ending, OutcomeWriter } from './outcome-writer.ts';
 import type { StageOutcome, StageResult } from './pipeline.ts';
 import { StagePool, type Work } from './stage-pool.ts';
@@ -350,7 +350,8 @@ class WorkerStages implements Stages {
 
   #outcome(work: StageWork, given: StageResult): void {
     if (given.kind === 'HANDED_ON') {
-      this.#handOn(work, given);
+      if (work.claimId === null) throw new Error('a detached run goes through every stage');
+      this.#writer.write({ row: handedOnRow(work.message, given), claimId: work.claimId });
       return;
     }
     const outcome = this.#routed(given);
@@ -367,24 +368,8 @@ class WorkerStages implements Stages {
       work.detached.resolve(outcome);
       return;
     }
-    if (work.claimId !== null) this.#writer.write({ row: this.#rowOf(work, outcome), claimId: work.claimId });
-  }
-
-  #handOn(work: StageWork, { next, processed }: Extract<StageResult, { kind: 'HANDED_ON' }>): void {
-    if (work.claimId === null) throw new Error('a detached run goes through every stage');
-    const { message } = work;
-    const row: OutcomeRow = {
-      message,
-      status: next === 'ENRICH' ? 'VALIDATED' : 'ENRICHED',
-      controlId: null,
-      format: message.format,
-      destinationId: null,
-      processed: processed ?? message.enriched,
-      deadLetter: null,
-      filterRule: null,
-      keys: [],
-    };
-    this.#writer.write({ row, claimId: work.claimId });
+    if (work.claimId !== null)
+      this.#writer.write({ row: this.#rowOf(work, work.claimId, outcome), claimId: work.claimId });
   }
 
   /** A destination that does not exist is a failure of the route, whoever ran it. */
@@ -412,50 +397,9 @@ class WorkerStages implements Stages {
     }
   }
 
-  /** The bytes and their control id: other than the outcome's where another form of it may have been sent (G14). */
-  #sendable(
-    work: StageWork,
-    format: PayloadFormat,
-    outcome: Extract<StageOutcome, { kind: 'PROCESSED' }>,
-  ): { processed: Uint8Array | null; controlId: string } {
-    const { before, raw, enriched } = work.message;
-    const { controlId } = outcome;
-    const processed = outcome.processed ?? enriched;
-    if (before === undefined || before === null) return { processed, controlId };
-    const now = identify(format, { payload: processed ?? raw, controlId }, before, work.claimId ?? '');
-    return { processed: now.payload, controlId: now.controlId };
-  }
-
-  #rowOf(work: StageWork, outcome: StageOutcome): OutcomeRow {
-    const { message } = work;
-    const document = this.#deps.site.document(message.interfaceId, message.revision)?.document;
-    const row = {
-      message,
-      controlId: outcome.controlId,
-      format: document?.format ?? message.format,
-      destinationId: null,
-      processed: null,
-      deadLetter: null,
-      filterRule: null,
-      keys: outcome.keys.map((key) => ({
-        kind: key.kind,
-        hash: this.#deps.hashKey(key.kind, key.value),
-        orderControl: key.orderControl,
-      })),
-    };
-    switch (outcome.kind) {
-      case 'FILTERED':
-        return { ...row, status: 'FILTERED', filterRule: outcome.rule };
-      case 'FAILED': {
-        const { stage, faults } = outcome;
-        const attempts = Math.max(1, work.failures);
-        return { ...row, status: 'FAILED', deadLetter: { stage, fault: outcome.fault, faults, attempts } };
-      }
-      case 'PROCESSED': {
-        const destinationId = this.#deps.site.destination(outcome.destination)?.destinationId ?? null;
-        return { ...row, status: 'PROCESSED', destinationId, ...this.#sendable(work, row.format, outcome) };
-      }
-    }
+  #rowOf(work: StageWork, claimId: string, outcome: StageOutcome): OutcomeRow {
+    const { site, hashKey } = this.#deps;
+    return outcomeRow({ message: work.message, failures: work.failures, claimId, outcome, site, hashKey });
   }
 
   #done(endings: readonly Ending[]): void {

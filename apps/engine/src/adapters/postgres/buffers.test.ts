@@ -5,9 +5,10 @@ import { inbound, RecordingLanes, realClock, silent, siteFixture } from '../../.
 import { createIngest } from '../../ingest/ingest.ts';
 import { createStages } from '../../stages/stages.ts';
 import { MemoryStageExchange } from '../memory/stage-queue.ts';
+import { OFFER_MESSAGES } from './claim-queries.ts';
 import { createDatabase, type Statement } from './database.ts';
 import { STORE_BATCH } from './ingest-queries.ts';
-import { OFFER_MESSAGES, READ_OUTCOMES, WRITE_OUTCOMES } from './stage-queries.ts';
+import { READ_OUTCOMES, WRITE_OUTCOMES } from './outcome-queries.ts';
 
 test.each([STORE_BATCH, WRITE_OUTCOMES, READ_OUTCOMES, OFFER_MESSAGES])(
   '$name: planned on empty tables, it is linear in its batch and reads by key',
