@@ -17,8 +17,6 @@ export interface StoredLane {
 
 export type StoredStatus = 'RECEIVED' | 'PROCESSED' | 'DELIVERED' | 'FAILED';
 
-/** An instance that seems alive and has messages in its stages; nobody takes them from it. */
-const ELSEWHERE = 'stages-elsewhere';
 const INTERFACE = '(SELECT interface_id FROM interface WHERE code = $1)';
 
 /** Numbers from 1 on, the first `checkpoint` of them settled. The interface must be disabled until they stand. */
@@ -28,11 +26,6 @@ export async function storeNumbers(
   checkpoint: number,
 ): Promise<void> {
   await inTransaction(lane.pool, async (tx) => {
-    await tx.query(
-      `INSERT INTO engine_instance (instance, roles, version, heartbeat_at)
-       VALUES ($1, '{stages}', 'test', now() + interval '1 hour') ON CONFLICT DO NOTHING`,
-      [ELSEWHERE],
-    );
     for (const [index, status] of states.entries()) await storeNumber(tx, lane, index + 1, status, index < checkpoint);
     await tx.query(`UPDATE interface_sequence SET last_sequence_no = $2 WHERE interface_id = ${INTERFACE}`, [
       lane.code,
@@ -72,14 +65,18 @@ async function storeNumber(
     );
   }
   if (status === 'RECEIVED') {
+    // Offered, and nobody looks for a chunk whose hint is still under way: in an hour.
     await tx.query(
-      `INSERT INTO stage_claim (claim_id, instance, message_ids, claimed_at) VALUES ($1, $2, ARRAY[$1::uuid], now() + interval '1 hour')`,
-      [id, ELSEWHERE],
+      `INSERT INTO stage_claim (claim_id, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats, claimed_at)
+       SELECT message_id, ARRAY[message_id], ARRAY[interface_id], ARRAY[sequence_no], ARRAY[revision], ARRAY[run], ARRAY[received_at],
+              now() + interval '1 hour'
+         FROM message_tracking WHERE message_id = $1`,
+      [id],
     );
   }
 }
 
-/** The other instance's stages are done with a number: what its one outcome statement leaves in Postgres. */
+/** Stages elsewhere are done with a number: what their one outcome statement leaves in Postgres. */
 export async function becomeReady(lane: StoredLane, n: number): Promise<void> {
   await inTransaction(lane.pool, async (tx) => {
     const { rows } = await tx.query<{ message_id: string }>(
