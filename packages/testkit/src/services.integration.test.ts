@@ -29,7 +29,7 @@ test('the server of tests has pg_stat_statements, and room for many connections'
   const { rows } = await database.pool.query(
     "SELECT count(*) > 0 AS counted, current_setting('max_connections') AS connections FROM pg_stat_statements",
   );
-  expect(rows).toEqual([{ counted: true, connections: '200' }]);
+  expect(rows).toEqual([{ counted: true, connections: '400' }]);
 });
 
 test('the Redis of tests answers', async ({ skip }) => {

@@ -243,7 +243,7 @@ function startArguments(dataDir: string, port: number, durable: boolean): string
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    max_connections: 200,
+    max_connections: 400,
     shared_preload_libraries: 'pg_stat_statements',
     // Error details quote column values, which may be patient data.
     log_error_verbosity: 'terse',
