@@ -178,10 +178,10 @@ test('payloads in the default partition and partitions not made ahead are found'
 });
 
 test('more engines than the server has connections for are found', async () => {
-  for (let i = 1; i <= 9; i++) await beat(`engine-${i}`, ['deliver']);
+  for (let i = 1; i <= 17; i++) await beat(`engine-${i}`, ['deliver']);
   expect(await found('Postgres')).toContainEqual({
     level: 'problem',
-    what: expect.stringMatching(/^9 engines and a console may open 228 connections, the server gives 197/),
+    what: expect.stringMatching(/^17 engines and a console may open 420 connections, the server gives 397/),
   });
   await pool.query('DELETE FROM engine_instance');
 });
