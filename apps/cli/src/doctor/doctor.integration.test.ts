@@ -188,7 +188,7 @@ test('more engines than the server has connections for are found', async () => {
 
 test('engines: nobody lives; a role nobody hosts; a silent one; two versions; shards without owner; a stuck chunk', async () => {
   expect(await found('engines')).toContainEqual({ level: 'problem', what: 'no engine lives' });
-  await beat('engine-1', ['ingest', 'stages', 'deliver', 'watchdog']);
+  await beat('engine-1', ['ingest', 'validate', 'enrich', 'route', 'deliver', 'watchdog']);
   await pool.query("UPDATE shard_lease SET owner = 'engine-1', expires_at = now() + interval '10 seconds'");
   const well = await found('engines');
   expect(well.filter(({ level }) => level === 'problem')).toEqual([]);
@@ -258,7 +258,7 @@ test('lanes: held, paused, waiting for long, with an incident and a dead letter;
     ['warning', /^1 dead letter waits/],
   ] as const)
     expect(lanes).toContainEqual({ level, what: expect.stringMatching(what) });
-  await beat('engine-1', ['ingest', 'stages', 'deliver', 'watchdog']);
+  await beat('engine-1', ['ingest', 'validate', 'enrich', 'route', 'deliver', 'watchdog']);
   expect(await found('engines')).toContainEqual({ level: 'problem', what: '1 source of 1 is read by nobody: orders' });
   await pool.query('TRUNCATE engine_instance');
   expect(await found('JMS')).toContainEqual({

@@ -16,7 +16,6 @@ const ROLES = [
   ['deliver', 'delivers'],
   ['watchdog', 'looks for what was lost on the way and makes partitions'],
 ] as const;
-const STAGE_ROLES: readonly string[] = ['validate', 'enrich', 'route'];
 
 interface Instance {
   readonly instance: string;
@@ -85,7 +84,7 @@ function heartbeats(found: Findings, all: readonly Instance[], alive: readonly I
 
 function roles(found: Findings, alive: readonly Instance[]): void {
   const hosted = new Set(alive.flatMap((each) => each.roles));
-  const missing = ROLES.filter(([role]) => !hosted.has(role) && !(STAGE_ROLES.includes(role) && hosted.has('stages')));
+  const missing = ROLES.filter(([role]) => !hosted.has(role));
   for (const [role, does] of missing)
     found.problem(
       `no living engine has the role ${role}`,

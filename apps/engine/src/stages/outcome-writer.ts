@@ -11,7 +11,6 @@ import {
   type HandOver,
   type OutcomeRow,
   readOwnOutcomes,
-  runKey,
   writeOutcomes,
 } from '../adapters/postgres/outcome-queries.ts';
 import type { LaneInbox, StageEnd } from '../delivery/inbox.ts';
@@ -121,20 +120,20 @@ export class OutcomeWriter {
   #written(
     endings: readonly Ending[],
     handOvers: readonly HandOver[],
-    own: ReadonlySet<string>,
-    changed: ReadonlySet<string>,
+    own: ReadonlySet<MessageId>,
+    changed: ReadonlySet<MessageId>,
   ): void {
     this.#done(endings);
-    const rows = endings.map((ending) => ending.row).filter((row) => own.has(runKey(row.message)) && !goesOn(row));
+    const rows = endings.map((ending) => ending.row).filter((row) => own.has(row.message.messageId) && !goesOn(row));
     // What stands as ours after a repeat may have been written by a second run with other bytes: those are to be read.
-    const ends = rows.map((row) => stageEndOf(row, changed.has(runKey(row.message))));
+    const ends = rows.map((row) => stageEndOf(row, changed.has(row.message.messageId)));
     if (ends.length > 0) this.#options.lanes.stageEnded(ends);
-    this.#offer(handOvers.filter((each) => own.has(runKey(each))));
+    this.#offer(handOvers.filter((each) => own.has(each.messageId)));
   }
 
   /** After a repeat: rows that did not change now may have been changed by a COMMIT whose answer was lost. */
-  async #withOwn(rows: readonly OutcomeRow[], changed: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const doubtful = rows.filter((row) => !changed.has(runKey(row.message)));
+  async #withOwn(rows: readonly OutcomeRow[], changed: ReadonlySet<MessageId>): Promise<ReadonlySet<MessageId>> {
+    const doubtful = rows.filter((row) => !changed.has(row.message.messageId));
     if (doubtful.length === 0) return changed;
     return new Set([...changed, ...(await readOwnOutcomes(this.#options.queries, doubtful))]);
   }
@@ -210,11 +209,11 @@ function handOversOf(rows: readonly OutcomeRow[]): HandOver[] {
     let messages = size;
     let bytes = 0;
     return own.map((row): HandOver => {
-      const { messageId, run, fresh, raw } = row.message;
+      const { messageId, fresh, raw } = row.message;
       if (messages >= size || bytes + raw.byteLength > CHUNK_BYTES_MAX) [claimId, messages, bytes] = [uuidv7(), 0, 0];
       messages += 1;
       bytes += raw.byteLength;
-      return { messageId, run, claimId, stage, fresh };
+      return { messageId, claimId, stage, fresh };
     });
   });
 }

@@ -48,15 +48,9 @@ export function signatureOf(stage: StageName, code: ErrorCode, path: string | nu
   return [stage, code, path ?? '', value ?? ''].join('|');
 }
 
-/** One run of one message through the stages: two of them may be in one batch after a repair. */
-export function runKey({ messageId: id, run }: Pick<StagedMessage, 'messageId' | 'run'>): string {
-  return `${id}:${run}`;
-}
-
 /** A message that goes on to another instance, in which chunk and to which stage. */
 export interface HandOver {
   readonly messageId: MessageId;
-  readonly run: number;
   readonly claimId: string;
   readonly stage: PipelineStage;
   readonly fresh: boolean;
@@ -112,8 +106,8 @@ WITH given AS MATERIALIZED (
   INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
   SELECT h.claim_id, h.stage, bool_or(h.fresh), array_agg(c.message_id ORDER BY h.ord), array_agg(c.interface_id ORDER BY h.ord),
          array_agg(c.sequence_no ORDER BY h.ord), array_agg(c.revision ORDER BY h.ord), array_agg(c.run ORDER BY h.ord), array_agg(c.received_at ORDER BY h.ord)
-    FROM unnest($27::uuid[], $28::uuid[], $29::text[], $30::boolean[], $33::smallint[]) WITH ORDINALITY AS h(message_id, claim_id, stage, fresh, run, ord)
-    JOIN changed c ON c.message_id = h.message_id AND c.run = h.run
+    FROM unnest($27::uuid[], $28::uuid[], $29::text[], $30::boolean[]) WITH ORDINALITY AS h(message_id, claim_id, stage, fresh, ord)
+    JOIN changed c ON c.message_id = h.message_id
    GROUP BY h.claim_id, h.stage
 ), letter AS (
   INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, path, table_name, value, detail, faults, attempts)
@@ -135,7 +129,7 @@ WITH given AS MATERIALIZED (
 ), claim AS (
   DELETE FROM stage_claim WHERE claim_id = ANY($23::uuid[]) AND instance = $32
 )
-SELECT message_id, run FROM changed`,
+SELECT message_id FROM changed`,
 };
 
 /** Bytes of a keyed hash (`messageKeyHasher`). */
@@ -144,7 +138,8 @@ const KEY_HASH_BYTES = 16;
 /**
  * @param claims claims that are done with these rows.
  * @param handOvers one for each row that goes on to another instance.
- * @returns `runKey` of the messages that changed. Everything is written or, when it throws, nothing.
+ * @param rows no message twice: of two runs of one, after a repair, only one counts.
+ * @returns the messages that changed. Everything is written or, when it throws, nothing.
  */
 export async function writeOutcomes(
   queries: Queries,
@@ -152,7 +147,7 @@ export async function writeOutcomes(
   claims: readonly string[],
   handOvers: readonly HandOver[],
   instance: InstanceId,
-): Promise<Set<string>> {
+): Promise<Set<MessageId>> {
   // In id order, so that two writers of the same messages wait for each other and never both ways round.
   const ordered = rows.toSorted((a, b) => (a.message.messageId < b.message.messageId ? -1 : 1));
   const processed = packBytes(ordered.map((row) => row.processed));
@@ -160,7 +155,7 @@ export async function writeOutcomes(
     row.deadLetter === null ? [] : [{ id: row.message.messageId, ...row.deadLetter }],
   );
   const keys = ordered.flatMap((row) => row.keys.map((key) => ({ id: row.message.messageId, ...key })));
-  const changed = await queries.query<{ message_id: string; run: number }>(WRITE_OUTCOMES, [
+  const changed = await queries.query<{ message_id: string }>(WRITE_OUTCOMES, [
     ordered.map((row) => row.message.messageId),
     ordered.map((row) => row.status),
     ordered.map((row) => row.destinationId),
@@ -194,9 +189,8 @@ export async function writeOutcomes(
     handOvers.map((each) => each.fresh),
     ordered.map((row) => row.message.run),
     instance,
-    handOvers.map((each) => each.run),
   ]);
-  return new Set(changed.map((row) => runKey({ messageId: messageId(row.message_id), run: row.run })));
+  return new Set(changed.map((row) => messageId(row.message_id)));
 }
 
 /** After a repeat: what stands written for messages that did not change any more. */
@@ -212,8 +206,8 @@ SELECT t.message_id, t.run, t.status, coalesce(p.destination_id, k.destination_i
  WHERE t.message_id = ANY($1::uuid[])`,
 };
 
-/** `runKey` of the `rows` whose outcome stands as we wrote it, with the same destination and control id. */
-export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRow[]): Promise<Set<string>> {
+/** Messages of `rows` whose outcome stands as we wrote it, with the same destination and control id. */
+export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRow[]): Promise<Set<MessageId>> {
   const found = await queries.query<{
     message_id: string;
     run: number;
@@ -230,7 +224,7 @@ export async function readOwnOutcomes(queries: Queries, rows: readonly OutcomeRo
         stands.status === status &&
         stands.destination_id === destinationId &&
         stands.control_id === controlId;
-      return same ? [runKey(message)] : [];
+      return same ? [message.messageId] : [];
     }),
   );
 }

@@ -42,10 +42,10 @@ test('instances stand along the way of a message, and by name where they do the 
   ]);
 });
 
-test('a role is hosted by who is alive: a lost host does not count, "stages" is all three of them', () => {
+test('a role is hosted by who is alive: a lost host does not count, an unknown word is none', () => {
   const hosts = hostsOf([
     instance('in-1', { roles: ['ingest'] }),
-    instance('st-1', { roles: ['stages', 'something-new'] }),
+    instance('st-1', { roles: ['validate', 'enrich', 'route', 'something-new'] }),
     instance('de-1', { roles: ['deliver', 'watchdog'], alive: false }),
   ]);
   expect(Object.fromEntries(hosts)).toEqual({

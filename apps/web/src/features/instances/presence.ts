@@ -17,13 +17,9 @@ export function presenceOf(instance: Pick<Instance, 'alive' | 'stopped'>): Prese
 export const ROLES = ['ingest', 'validate', 'enrich', 'route', 'deliver', 'watchdog'] as const;
 export type EngineRole = (typeof ROLES)[number];
 
-const STAGES: readonly EngineRole[] = ['validate', 'enrich', 'route'];
-
-/** `stages` stands for all three of them; a word this console does not know is left out. */
+/** A word this console does not know is left out. */
 export function rolesOf(instance: Pick<Instance, 'roles'>): EngineRole[] {
-  return ROLES.filter(
-    (role) => instance.roles.includes(role) || (STAGES.includes(role) && instance.roles.includes('stages')),
-  );
+  return ROLES.filter((role) => instance.roles.includes(role));
 }
 
 /** Role → names of the instances that are alive and host it. */
