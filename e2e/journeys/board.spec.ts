@@ -18,6 +18,12 @@ test('an interface that is new and holds says so on a board that was open before
   await expect(row).toContainText('holds before #1');
 });
 
+test('a board that no script has reached yet does not call itself live', async ({ page }) => {
+  await page.route('**/*.js', (route) => route.abort());
+  await page.goto('/lag');
+  await expect(page.getByTestId('live-bar')).toHaveAttribute('data-live', 'opening');
+});
+
 test.describe('on a phone', () => {
   test.use({ viewport: { width: 390, height: 844 } });
 

@@ -25,7 +25,7 @@ export function LaneHeader({ code, live, renderedAt }: { code: string; live: Liv
     <section
       aria-label="Lane"
       data-testid="lane-status"
-      data-live={live.live === 'on' ? 'on' : 'stale'}
+      data-live={live.live === 'reconnecting' ? 'stale' : live.live}
       data-seq={lane.seq}
       className="overflow-hidden rounded-xl border bg-surface"
     >

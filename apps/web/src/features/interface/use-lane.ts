@@ -5,6 +5,7 @@ import { useEffect, useState } from 'react';
 import { useTRPC } from '../../trpc/client.tsx';
 import { type BoardChange, type BoardSnapshot, type FeedState, healthAt, stateAt } from '../lag/board-data.ts';
 import type { Health } from '../lag/health.ts';
+import { type Live, useUntil } from '../lag/live.ts';
 
 const RETRY_MS = 2000;
 
@@ -28,7 +29,7 @@ export interface LaneView {
 export interface LiveLane {
   readonly lane: LaneView;
   readonly feed: FeedState;
-  readonly live: 'on' | 'reconnecting' | 'stale';
+  readonly live: Exclude<Live, 'paused'>;
 }
 
 /** Live news of one lane; begins with what the server rendered. */
@@ -56,7 +57,8 @@ export function useLane(code: string, initial: BoardSnapshot): LiveLane {
     const timer = setTimeout(reset, RETRY_MS);
     return () => clearTimeout(timer);
   }, [status, reset]);
-  const live = status === 'error' ? 'reconnecting' : feed.stale ? 'stale' : 'on';
+  const opening = useUntil(status === 'pending');
+  const live = status === 'error' ? 'reconnecting' : opening ? 'opening' : feed.stale ? 'stale' : 'on';
   return { lane, feed, live };
 }
 

@@ -7,9 +7,9 @@ import { useNow } from '../../ui/use-now.ts';
 import { drainsInMinutes, healthAt, stateAt } from './board-data.ts';
 import type { BoardStore } from './board-store.ts';
 import { HEALTH_WORDS, LANE_STATE_WORDS, type Word } from './lane-words.ts';
+import type { Live } from './live.ts';
 import { drainsText, grouped, rateText, trendText } from './numbers.ts';
 import { laneSentence } from './sentence.ts';
-import type { Live } from './use-board.ts';
 
 /** Above md: one table row. Below: a card; the same cells, the lesser ones left out. */
 export const BOARD_GRID =

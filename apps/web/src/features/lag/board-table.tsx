@@ -7,7 +7,7 @@ import { cn } from '../../ui/class-names.ts';
 import type { Sort, SortKey } from './board-order.ts';
 import { BOARD_GRID, BoardRow, CARD_HEIGHT, ROW_HEIGHT, ROW_HEIGHT_VARIABLE } from './board-row.tsx';
 import type { BoardStore } from './board-store.ts';
-import type { Live } from './use-board.ts';
+import type { Live } from './live.ts';
 
 interface Column {
   readonly label: string;

@@ -4,8 +4,8 @@ import { CirclePause, Play, RefreshCw, Unplug } from 'lucide-react';
 import { Button } from '../../ui/button.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import type { BoardSummary } from './board-store.ts';
+import type { Live } from './live.ts';
 import { grouped } from './numbers.ts';
-import type { Live } from './use-board.ts';
 
 /** Whether what is on screen is what is: live, held back by the reader, or cut off. */
 export function LiveBar({
@@ -29,6 +29,11 @@ export function LiveBar({
         className="inline-flex items-center gap-1.5 text-xs font-medium"
         suppressHydrationWarning
       >
+        {live === 'opening' && (
+          <>
+            <span aria-hidden className="size-2 rounded-full bg-faint" /> <span className="text-muted">Opening</span>
+          </>
+        )}
         {live === 'on' && (
           <>
             <span aria-hidden className="pulse-dot size-2 rounded-full bg-good" />{' '}

@@ -4,13 +4,11 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from '
 import { useTRPC } from '../../trpc/client.tsx';
 import type { BoardChange, BoardSnapshot } from './board-data.ts';
 import { BoardStore, type BoardSummary } from './board-store.ts';
+import { type Live, useUntil } from './live.ts';
 
 const RETRY_MS = 2000;
 /** A line that opens, or moves on to a new snapshot, is not a line that is lost. */
 const LOST_AFTER_MS = 800;
-
-/** on: news arrive · paused: held back by the reader · reconnecting: no line to the console · stale: no line behind it. */
-export type Live = 'on' | 'paused' | 'reconnecting' | 'stale';
 
 export interface LiveBoard {
   readonly store: BoardStore;
@@ -81,9 +79,10 @@ export function useBoard(initial: BoardSnapshot, healths: readonly number[]): Li
     },
     [store],
   );
+  const opening = useUntil(status === 'pending');
   const lineStands = status === 'pending' || !visible || from === null;
   const lost = useStaysFalse(lineStands, LOST_AFTER_MS);
-  const live = paused ? 'paused' : lost ? 'reconnecting' : summary.feed.stale ? 'stale' : 'on';
+  const live = paused ? 'paused' : lost ? 'reconnecting' : opening ? 'opening' : summary.feed.stale ? 'stale' : 'on';
   return { store, summary, live, complete: from !== null, paused, setPaused };
 }
 
