@@ -1,7 +1,7 @@
 /** What only the action dialog says: reasons to choose from, and what an act of many commands is about. */
 import type { CommandKind, UnknownResolution } from '@inorder/core';
 import { type LaneAct, targetOf } from '@inorder/shared';
-import type { PlannedCommand } from './use-action.ts';
+import type { PlannedCommand } from './planned-command.ts';
 
 /** What a dialog is about; the server's `commandInput`. */
 export type ActionCommand = Readonly<LaneAct>;

@@ -5,7 +5,7 @@ import { Ban, CircleCheck, History, OctagonAlert, RotateCcw, SkipForward, Triang
 import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
 import { cn } from '../../ui/class-names.ts';
-import type { PlannedCommand } from './use-action.ts';
+import type { PlannedCommand } from './planned-command.ts';
 
 const EFFECT_LOOK = {
   PASS: { icon: SkipForward, tone: 'text-warn' },

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { useTRPC, useTRPCClient } from '../../trpc/client.tsx';
 import type { RouterOutputs } from '../../trpc/outputs.ts';
 import { type ActionCommand, withHold } from './action-words.ts';
+import type { PlannedCommand } from './planned-command.ts';
 /**
  * The steps of one action: PLANNING → READY → SENDING → FOLLOWING → ENDED. A plan that is no longer true leads from
  * SENDING back to READY with the new one; what fails on the way leads to FAILED, from where it is planned anew.
@@ -11,7 +12,6 @@ import { type ActionCommand, withHold } from './action-words.ts';
  */
 import { uuidv7 } from './uuid.ts';
 
-export type PlannedCommand = RouterOutputs['commands']['plan'][number];
 export type CommandView = RouterOutputs['commands']['get'][number];
 
 export type ActionStep =

@@ -1,8 +1,8 @@
 'use client';
 import { ArrowRight } from 'lucide-react';
 import { cn } from '../../ui/class-names.ts';
-import type { SeenBundle } from './payload-panel.tsx';
 import { visible } from './payload-tree.tsx';
+import type { SeenBundle } from './seen.ts';
 
 /** What the stages changed, place by place. */
 export function PayloadDiff({ changes }: { changes: NonNullable<SeenBundle['changes']> }) {

@@ -3,7 +3,6 @@ import { useQuery } from '@tanstack/react-query';
 import { Eye, EyeOff } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useTRPC } from '../../trpc/client.tsx';
-import type { RouterOutputs } from '../../trpc/outputs.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { Button } from '../../ui/button.tsx';
 import { cn } from '../../ui/class-names.ts';
@@ -13,11 +12,8 @@ import { PayloadDiff } from './payload-diff.tsx';
 import { PayloadRaw } from './payload-raw.tsx';
 import { PayloadTree } from './payload-tree.tsx';
 import { RevealDialog } from './reveal-dialog.tsx';
+import type { Seen, SeenBundle, SeenView } from './seen.ts';
 import { useRevealed } from './use-revealed.ts';
-
-type Seen = RouterOutputs['messages']['payload'];
-export type SeenBundle = Extract<Seen, { part: 'payload' }>['payload'];
-export type SeenView = SeenBundle['raw'];
 
 const NOTHING_CHANGED: ReadonlySet<string> = new Set();
 

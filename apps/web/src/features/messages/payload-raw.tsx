@@ -1,7 +1,7 @@
 'use client';
 import { cn } from '../../ui/class-names.ts';
-import type { SeenView } from './payload-panel.tsx';
 import { visible } from './payload-tree.tsx';
+import type { SeenView } from './seen.ts';
 
 const SEGMENT_TONES: Readonly<Record<string, string>> = {
   MSH: 'text-accent',
