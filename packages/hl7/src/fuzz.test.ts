@@ -82,7 +82,9 @@ test('any JSON', () => {
 
 test('G19: twenty thousand orders in one message are judged in well under the time limit of a stage', () => {
   const many = `${ORDER[0]}\r${'ORC|CA|1\r'.repeat(19_000)}`;
-  const from = performance.now();
+  // Of the processor, not of the clock: other work on the machine is not this message's.
+  const from = process.threadCpuUsage();
   everything(bytes(many));
-  expect(performance.now() - from).toBeLessThan(5000);
+  const { user, system } = process.threadCpuUsage(from);
+  expect((user + system) / 1000).toBeLessThan(5000);
 });

@@ -40,4 +40,4 @@ test('G1: kill -9 in the middle of ingest: all that was accepted is in Postgres,
   );
   const expected = [0, 1].flatMap((lane) => Array.from({ length: 200 }, (_, i) => [i + 1, i * 2 + lane]));
   expect(rows.map((row) => [Number(row.no), Number(row.raw.toString())])).toEqual(expected);
-}, 60_000);
+}, 120_000);
