@@ -66,23 +66,33 @@ const CLIENT_GRACE_MS = 2000;
 const PLANNING = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 const KEYED_PLANNING = '-c enable_nestloop=off -c enable_mergejoin=off';
 
+/**
+ * The server gives up on an answer that nobody reads, and lets go of the rows it has locked. Its `statement_timeout` does
+ * not look while it waits to send: without this a process that froze in the middle of a take, or a host that is gone,
+ * would keep a chunk from everybody until somebody ends it.
+ */
+function giveUpOn(statementTimeoutMs: number): string {
+  return `-c tcp_user_timeout=${statementTimeoutMs + CLIENT_GRACE_MS}`;
+}
+
 export function createDatabase(options: DatabaseOptions): Database {
+  const { statementTimeoutMs } = options;
   const connection = {
     connectionString: options.url,
     application_name: options.applicationName,
-    statement_timeout: options.statementTimeoutMs,
-    query_timeout: options.statementTimeoutMs + CLIENT_GRACE_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + CLIENT_GRACE_MS,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
-    idle_in_transaction_session_timeout: options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
     keepAlive: true,
     // Connections stay: a new one authenticates and plans every statement anew while messages wait for it.
     idleTimeoutMillis: 0,
-    options: PLANNING,
+    options: `${PLANNING} ${giveUpOn(statementTimeoutMs)}`,
   };
   const pool = new pg.Pool({ ...connection, max: options.connectionsMax });
   const keyed = new pg.Pool({
     ...connection,
-    options: `${PLANNING} ${KEYED_PLANNING}`,
+    options: `${connection.options} ${KEYED_PLANNING}`,
     max: options.keyedConnectionsMax ?? 3,
   });
   for (const each of [pool, keyed]) each.on('error', (error) => options.onIdleError?.(error));
