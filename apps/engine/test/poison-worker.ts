@@ -13,6 +13,9 @@ serveStages((input, tables): StageOutcome => {
     case 'exit':
       process.exit(1);
       break;
+    case 'kill':
+      process.kill(process.pid, 'SIGKILL');
+      for (;;);
     case 'loop':
       for (;;);
     case 'memory': {

@@ -179,6 +179,11 @@ export const ERROR_CODES = {
     title: 'The message stopped the worker that handled it',
     action: 'Replay it; if it happens again, report it with the message',
   },
+  STAGE_PROCESS_DIED: {
+    class: 'internal',
+    title: 'Processes died, one after the other, while they had the message alone',
+    action: 'Report it with the message; replay it only when the cause is known, for it may end the next process',
+  },
   STAGE_FAILED: {
     class: 'internal',
     title: 'A stage failed in a way it does not know',

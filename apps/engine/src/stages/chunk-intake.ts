@@ -8,7 +8,9 @@ import type { Logger } from 'pino';
 import {
   type ClaimTaker,
   DROP_CLAIMS,
+  RELEASE_CLAIMS,
   readOpenClaims,
+  splitClaims,
   type TakenChunk,
   takeClaims,
 } from '../adapters/postgres/claim-queries.ts';
@@ -37,9 +39,16 @@ export interface ChunkIntakeOptions {
   /** Claims in our hands. */
   readonly known: () => readonly string[];
   readonly refresh: () => Promise<void>;
-  /** Takes a chunk that others had offered. */
-  readonly received: (messages: readonly StagedMessage[], claimId: string) => void;
+  /** Takes a chunk that others had offered; `deaths` processes ended while they had it. */
+  readonly received: (messages: readonly StagedMessage[], claimId: string, deaths: number) => void;
 }
+
+/**
+ * A chunk that so many processes did not outlive is taken apart, and each of its messages goes alone: an instance has one
+ * such message at a time, so that its next death says which one it was (ADR 18). The first death says nothing yet:
+ * processes are ended for many reasons, and what they had is wanted at once.
+ */
+export const ALONE_FROM_DEATHS = 2;
 
 /** Chunks taken in one statement. */
 const TAKE_MAX = 8;
@@ -53,6 +62,8 @@ export class ChunkIntake {
   private readonly underWay = new Set<string>();
   private taking: Promise<void> | null = null;
   private looking: Promise<void> | null = null;
+  /** The claim of the message that goes alone here. */
+  private alone: string | null = null;
   private cancel = (): void => undefined;
   private stopped = false;
   /** Chunks taken since the start. */
@@ -118,13 +129,36 @@ export class ChunkIntake {
   }
 
   private async takeThese(claimIds: readonly string[]): Promise<number> {
-    const chunks = await takeClaims(this.options.queries, claimIds, this.taker(claimIds), this.options.bytesMax);
+    const taken = await takeClaims(this.options.queries, claimIds, this.taker(claimIds), this.options.bytesMax);
+    const chunks = await this.isolate(taken);
     // A repaired table or route must be seen by the very message it was repaired for.
     if (chunks.some((chunk) => chunk.messages.some((message) => message.fresh))) await this.options.refresh();
-    for (const { claimId, messages } of chunks) if (messages.length > 0) this.options.received(messages, claimId);
+    for (const { claimId, messages, deaths } of chunks)
+      if (messages.length > 0) this.options.received(messages, claimId, deaths);
     await this.tellGone(chunks.filter((chunk) => chunk.gone.length > 0));
     this.taken += chunks.length;
-    return chunks.length;
+    return taken.length;
+  }
+
+  /** What may be run of what was taken: of chunks that killed processes one message, and no other beside it. */
+  private async isolate(taken: readonly TakenChunk[]): Promise<readonly TakenChunk[]> {
+    const killers = taken.filter((chunk) => chunk.deaths >= ALONE_FROM_DEATHS);
+    if (killers.length === 0) return taken;
+    const { queries, instance, logger } = this.options;
+    const many = killers.filter((chunk) => chunk.messages.length + chunk.gone.length > 1);
+    const [first, ...others] = killers.filter((chunk) => !many.includes(chunk));
+    if (many.length > 0) {
+      logger.warn({ chunks: many.length }, 'chunks that processes died with are taken apart');
+      await splitClaims(queries, many, instance);
+    }
+    const back = first === undefined || this.mayTakeAlone() ? others : [first, ...others];
+    if (back.length > 0) await queries.query(RELEASE_CLAIMS, [back.map((chunk) => chunk.claimId), instance]);
+    if (first !== undefined && !back.includes(first)) this.alone = first.claimId;
+    return taken.filter((chunk) => !many.includes(chunk) && !back.includes(chunk));
+  }
+
+  private mayTakeAlone(): boolean {
+    return this.alone === null || !(this.underWay.has(this.alone) || this.options.known().includes(this.alone));
   }
 
   /** Their lanes wait and offer them again; a person has to see why. */
@@ -161,7 +195,13 @@ export class ChunkIntake {
     const { queries, hintGraceMs } = this.options;
     let found = 0;
     while (this.options.room() && !this.stopped) {
-      const open = await readOpenClaims(queries, this.taker(), [...this.wanted.keys()], TAKE_MAX, hintGraceMs);
+      const open = await readOpenClaims(queries, this.taker(), {
+        except: [...this.wanted.keys()],
+        max: TAKE_MAX,
+        hintGraceMs,
+        aloneFrom: ALONE_FROM_DEATHS,
+        alone: this.mayTakeAlone(),
+      });
       const taken = open.length === 0 ? 0 : await this.takeNow(open);
       found += taken;
       if (taken < TAKE_MAX) break;

@@ -6,7 +6,8 @@
  *                                                     └─ writer ─▶ commit ─┬─▶ lanes
  *                                                                          └─▶ the next stage, where it runs elsewhere
  *
- * Death of the process charges nobody: what has no outcome is in a chunk that others take once it is seen to be dead.
+ * Death of the process charges nobody at first: what has no outcome is in a chunk that others take once it is seen to be
+ * dead. What dies with process after process goes alone, and is charged in the end (ADR 18).
  */
 import { availableParallelism } from 'node:os';
 import {
@@ -25,7 +26,7 @@ import { RELEASE_CLAIMS, readStaged, TOUCH_CLAIMS } from '../adapters/postgres/c
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import type { OutcomeRow } from '../adapters/postgres/outcome-queries.ts';
 import type { LaneInbox } from '../delivery/inbox.ts';
-import { ChunkIntake } from './chunk-intake.ts';
+import { ALONE_FROM_DEATHS, ChunkIntake } from './chunk-intake.ts';
 import { ChunkPreparation, type StageSite } from './chunk-preparation.ts';
 import type { StagedMessage, StageIntake } from './intake.ts';
 import { handedOnRow, outcomeRow } from './outcome-row.ts';
@@ -152,6 +153,9 @@ interface StageWork extends Work {
   failures: number;
 }
 
+/** Deaths of processes, the last two with the message alone, after which it is charged (G16, ADR 18). */
+const PROCESS_DEATHS_MAX = 4;
+
 /** Classes that are tried again and counted; of the rest, `endpoint` and `infrastructure` wait and are not counted. */
 const COUNTED: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['internal', 'transient']);
 const WAITS: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['endpoint', 'infrastructure']);
@@ -226,7 +230,7 @@ class WorkerStages implements Stages {
       whenRoom: () => this.#when(() => this.#mayTake()),
       known: () => this.#writer.openClaims(),
       refresh: () => site.refresh(),
-      received: (messages, claimId) => this.#take(messages, claimId, true),
+      received: (messages, claimId, deaths) => this.#take(messages, claimId, true, deaths),
     });
   }
 
@@ -235,15 +239,20 @@ class WorkerStages implements Stages {
   }
 
   received(messages: readonly StagedMessage[], claimId: string): void {
-    this.#take(messages, claimId, false);
+    this.#take(messages, claimId, false, 0);
   }
 
-  #take(messages: readonly StagedMessage[], claimId: string, offered: boolean): void {
+  #take(messages: readonly StagedMessage[], claimId: string, offered: boolean, deaths: number): void {
     // A chunk that was slow to come may have been taken once more.
     if (this.#stopped || this.#writer.has(claimId)) return;
     const { hosts } = this.#deps;
+    const suspect = deaths >= ALONE_FROM_DEATHS;
     const works = messages.map(
-      (message): StageWork => ({ ...workOf(message, stagesFrom(message.stage, hosts), claimId, null), offered }),
+      (message): StageWork => ({
+        ...workOf(message, stagesFrom(message.stage, hosts), claimId, null),
+        offered,
+        suspect,
+      }),
     );
     if (offered) this.#offered += works.length;
     this.#writer.openClaim(claimId, works.length);
@@ -251,7 +260,17 @@ class WorkerStages implements Stages {
       this.#held.set(work.message, work);
       this.#bytes += work.message.raw.byteLength;
     }
-    this.#pool.add(works);
+    if (deaths < PROCESS_DEATHS_MAX) this.#pool.add(works);
+    else for (const work of works) this.#charge(work, deaths);
+  }
+
+  /** It is not run once more: it would end this process as well. */
+  #charge(work: StageWork, deaths: number): void {
+    const { messageId, stage } = work.message;
+    this.#deps.logger.error({ messageId, deaths }, 'a message that processes died with is dead-lettered');
+    const what = fault('STAGE_PROCESS_DIED', `${deaths} processes died while they had this message`);
+    work.failures = this.#limits.retries;
+    this.#outcome(work, { kind: 'FAILED', stage, fault: what, faults: [what], controlId: null, keys: [] });
   }
 
   keeps(): boolean {

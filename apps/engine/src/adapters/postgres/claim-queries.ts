@@ -24,6 +24,9 @@ const IS_WHOLE = 'cardinality(c.runs) = cardinality(c.message_ids)';
 const NOBODY_HAS_IT = `CASE WHEN c.instance = $2 THEN c.claimed_at < now() - $4 * interval '1 millisecond' AND c.claim_id <> ALL($5::uuid[])
           ELSE c.instance <> ALL($7::text[]) END`;
 
+/** Of a claim `c`: the process that had it is dead. One that names us is the one whose taking we never heard of. */
+const DEATHS = 'c.deaths + CASE WHEN c.instance <> $2 THEN 1 ELSE 0 END';
+
 /**
  * Takes chunks that are offered, or whose instance died, and reads their payloads in one go: of no more than `$6` bytes
  * (one at least), the rest without. Nothing of `message_tracking` is read: what is needed stands in the claim. Not
@@ -35,18 +38,18 @@ export const TAKE_CLAIMS: Statement = {
   text: `
 /* stage_claim_pkey, message_payload_pkey of one partition each, message_payload_kept_pkey */
 WITH open AS MATERIALIZED (
-  SELECT c.claim_id
+  SELECT c.claim_id, ${DEATHS} AS deaths
     FROM stage_claim c
    WHERE c.claim_id = ANY($1::uuid[]) AND c.stage = ANY($3::text[]) AND ${IS_WHOLE}
      AND (c.instance IS NULL OR ${NOBODY_HAS_IT})
      FOR UPDATE SKIP LOCKED
 ), taken AS (
-  UPDATE stage_claim c SET instance = $2, claimed_at = now()
+  UPDATE stage_claim c SET instance = $2, claimed_at = now(), deaths = o.deaths
     FROM open o
    WHERE c.claim_id = o.claim_id
-  RETURNING c.claim_id, c.stage, c.fresh, c.message_ids, c.interface_ids, c.sequence_nos, c.revisions, c.runs, c.received_ats
+  RETURNING c.claim_id, c.stage, c.fresh, c.deaths, c.message_ids, c.interface_ids, c.sequence_nos, c.revisions, c.runs, c.received_ats
 ), found AS (
-  SELECT t.claim_id, t.stage, t.fresh, m.*, p.format, p.raw, p.enriched, p.sent, p.sent_control_id,
+  SELECT t.claim_id, t.stage, t.fresh, t.deaths, m.*, p.format, p.raw, p.enriched, p.sent, p.sent_control_id,
          sum(coalesce(octet_length(p.raw), 0)) OVER (ORDER BY m.message_id) - coalesce(octet_length(p.raw), 0) AS before
     FROM taken t
    CROSS JOIN LATERAL unnest(t.message_ids, t.interface_ids, t.sequence_nos, t.revisions, t.runs, t.received_ats)
@@ -58,7 +61,7 @@ WITH open AS MATERIALIZED (
      LIMIT 1
    ) p ON true
 )
-SELECT claim_id, stage, fresh, message_id, interface_id, sequence_no, revision, run, format, format IS NULL AS gone,
+SELECT claim_id, stage, fresh, deaths, message_id, interface_id, sequence_no, revision, run, format, format IS NULL AS gone,
        CASE WHEN before < $6 THEN raw END AS raw, CASE WHEN before < $6 THEN enriched END AS enriched, CASE WHEN before < $6 THEN sent END AS sent,
        sent_control_id, (extract(epoch FROM received_at) * 1000)::float8 AS received_at
   FROM found
@@ -67,12 +70,15 @@ SELECT claim_id, stage, fresh, message_id, interface_id, sequence_no, revision, 
 
 interface TakenRow extends StagedRow {
   readonly claim_id: string;
+  readonly deaths: number;
   readonly gone: boolean;
 }
 
 /** A chunk that is ours now. */
 export interface TakenChunk {
   readonly claimId: string;
+  /** Processes that ended while they had it. */
+  readonly deaths: number;
   readonly messages: readonly StagedMessage[];
   /** Messages whose payload is not in the store: nothing can be made of them. */
   readonly gone: readonly MessageId[];
@@ -120,42 +126,98 @@ export async function takeClaims(
           ...(await readStaged(queries, [messageId(row.message_id)])).map((m) => ({ ...m, stage: row.stage })),
         );
     }
-    chunks.push({ claimId, messages, gone });
+    chunks.push({ claimId, deaths: own[0]?.deaths ?? 0, messages, gone });
   }
   if (tooMuch.length > 0) await queries.query(RELEASE_CLAIMS, [tooMuch, instance]);
   return chunks;
 }
 
-/** Chunks that nobody has, or whose instance died; the oldest first. stage_claim is small: one row a chunk under way. */
+/**
+ * Chunks that nobody has, or whose instance died; the oldest first. However many wait: of each stage no more rows are read
+ * than are wanted, and those in somebody's hands are few (`array_position` keeps them from being looked up by their stage,
+ * which is that of all). One that must go alone is left out unless `$10` has room for it.
+ */
 export const OPEN_CLAIMS: Statement = {
   name: 'stage_open_claims',
   text: `
-/* a few rows */
-SELECT c.claim_id
-  FROM stage_claim c
- WHERE c.stage = ANY($3::text[]) AND c.claim_id <> ALL($1::uuid[])
-   AND ${IS_WHOLE}
-   AND CASE WHEN c.instance IS NULL THEN c.claimed_at <= now() - $8 * interval '1 millisecond' ELSE ${NOBODY_HAS_IT} END
- ORDER BY c.claimed_at
+/* stage_claim_stage_claimed_at_idx, stage_claim_instance_idx */
+WITH offered AS (
+  SELECT w.claim_id, w.claimed_at, w.deaths, w.messages
+    FROM unnest($3::text[]) AS s(stage)
+   CROSS JOIN LATERAL (
+     SELECT c.claim_id, c.claimed_at, c.deaths, cardinality(c.message_ids) AS messages
+       FROM stage_claim c
+      WHERE c.stage = s.stage AND c.instance IS NULL AND c.claimed_at <= now() - $8 * interval '1 millisecond'
+        AND c.claim_id <> ALL($1::uuid[]) AND ${IS_WHOLE} AND (c.deaths < $9 OR cardinality(c.message_ids) > 1 OR $10)
+      ORDER BY c.claimed_at
+      LIMIT $6
+   ) w
+), orphaned AS (
+  SELECT c.claim_id, c.claimed_at, ${DEATHS} AS deaths, cardinality(c.message_ids) AS messages
+    FROM stage_claim c
+   WHERE c.instance IS NOT NULL AND array_position($3::text[], c.stage) IS NOT NULL AND c.claim_id <> ALL($1::uuid[])
+     AND ${IS_WHOLE} AND ${NOBODY_HAS_IT} AND (${DEATHS} < $9 OR cardinality(c.message_ids) > 1 OR $10)
+   ORDER BY c.claimed_at
+   LIMIT $6
+)
+SELECT claim_id, deaths >= $9 AND messages = 1 AS alone
+  FROM (SELECT * FROM offered UNION ALL SELECT * FROM orphaned) o
+ ORDER BY claimed_at
  LIMIT $6`,
 };
 
-/**
- * @param except claims that are being taken already.
- * @param hintGraceMs a chunk that was offered later may still have its hint under way, and others wait for that.
- * @returns at most `max` claim ids.
- */
+/** What one look asks for. */
+export interface OpenClaimsWanted {
+  /** Claims that are being taken already. */
+  readonly except: readonly string[];
+  readonly max: number;
+  /** A chunk that was offered later may still have its hint under way, and others wait for that. */
+  readonly hintGraceMs: number;
+  /** Deaths from which on a message goes alone. */
+  readonly aloneFrom: number;
+  /** One that goes alone may be among them; more than one never is. */
+  readonly alone: boolean;
+}
+
+/** @returns at most `max` claim ids, the oldest first. @throws what `classify` understands. */
 export async function readOpenClaims(
   queries: Queries,
   taker: ClaimTaker,
-  except: readonly string[],
-  max: number,
-  hintGraceMs: number,
+  { except, max, hintGraceMs, aloneFrom, alone }: OpenClaimsWanted,
 ): Promise<string[]> {
   const { instance, hosts, leaseMs, known, living } = taker;
-  const values = [except, instance, hosts, leaseMs, known, max, living, hintGraceMs];
-  const rows = await queries.query<{ claim_id: string }>(OPEN_CLAIMS, values);
-  return rows.map((row) => row.claim_id);
+  const values = [except, instance, hosts, leaseMs, known, max, living, hintGraceMs, aloneFrom, alone];
+  const rows = await queries.query<{ claim_id: string; alone: boolean }>(OPEN_CLAIMS, values);
+  const first = rows.find((row) => row.alone);
+  return rows.filter((row) => !row.alone || row === first).map((row) => row.claim_id);
+}
+
+/** Takes a chunk of ours apart: each of its messages waits in a chunk of its own, for whoever has room for it. */
+export const SPLIT_CLAIMS: Statement = {
+  name: 'stage_split_claims',
+  text: `
+/* stage_claim_pkey */
+WITH whole AS (
+  DELETE FROM stage_claim c WHERE c.claim_id = ANY($1::uuid[]) AND c.instance = $2
+  RETURNING c.*
+)
+INSERT INTO stage_claim (claim_id, stage, fresh, deaths, claimed_at, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
+SELECT ($3::uuid[])[row_number() OVER ()], w.stage, w.fresh, w.deaths, w.claimed_at, ARRAY[m.message_id], ARRAY[m.interface_id],
+       ARRAY[m.sequence_no], ARRAY[m.revision], ARRAY[m.run], ARRAY[m.received_at]
+  FROM whole w
+ CROSS JOIN LATERAL unnest(w.message_ids, w.interface_ids, w.sequence_nos, w.revisions, w.runs, w.received_ats)
+       AS m(message_id, interface_id, sequence_no, revision, run, received_at)`,
+};
+
+/** @throws what `classify` understands. */
+export async function splitClaims(
+  queries: Queries,
+  chunks: readonly TakenChunk[],
+  instance: InstanceId,
+): Promise<void> {
+  const messages = chunks.reduce((sum, chunk) => sum + chunk.messages.length + chunk.gone.length, 0);
+  const ids = Array.from({ length: messages }, () => uuidv7());
+  await queries.query(SPLIT_CLAIMS, [chunks.map((chunk) => chunk.claimId), instance, ids]);
 }
 
 /**
@@ -167,22 +229,27 @@ export const OFFER_MESSAGES: Statement = {
   keyed: true,
   text: `
 /* message_tracking_pkey; stage_claim is small */
-WITH held AS MATERIALIZED (
-  SELECT DISTINCT unnest(c.message_ids) AS message_id, unnest(c.runs) AS run
+WITH given AS MATERIALIZED (
+  SELECT unnest($1::uuid[]) AS message_id
+), claimed AS (
+  SELECT unnest(c.message_ids) AS message_id, unnest(c.runs) AS run, c.deaths,
+         c.instance IS NULL OR c.claimed_at > now() - $4 * interval '1 millisecond' AS lives
     FROM stage_claim c
-   WHERE ${IS_WHOLE} AND (c.instance IS NULL OR c.claimed_at > now() - $4 * interval '1 millisecond')
+   WHERE ${IS_WHOLE}
+), held AS MATERIALIZED (
+  SELECT message_id, run, bool_or(lives) AS lives, max(deaths) AS deaths FROM claimed JOIN given USING (message_id) GROUP BY message_id, run
 ), open AS (
-  SELECT t.*, CASE t.status WHEN 'RECEIVED' THEN 'VALIDATE' WHEN 'VALIDATED' THEN 'ENRICH' ELSE 'ROUTE' END AS stage
+  SELECT t.*, coalesce(h.deaths, 0) AS deaths, CASE t.status WHEN 'RECEIVED' THEN 'VALIDATE' WHEN 'VALIDATED' THEN 'ENRICH' ELSE 'ROUTE' END AS stage
     FROM message_tracking t
     LEFT JOIN held h ON h.message_id = t.message_id AND h.run = t.run
-   WHERE t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED') AND h.message_id IS NULL
+   WHERE t.message_id = ANY($1::uuid[]) AND t.status IN ('RECEIVED', 'VALIDATED', 'ENRICHED') AND h.lives IS NOT TRUE
 ), chunked AS (
   SELECT o.*, (row_number() OVER (PARTITION BY stage ORDER BY message_id) - 1) / $3::integer AS part FROM open o
 ), named AS (
   SELECT c.*, ($2::uuid[])[dense_rank() OVER (ORDER BY stage, part)::integer] AS claim_id FROM chunked c
 )
-INSERT INTO stage_claim (claim_id, stage, fresh, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
-SELECT claim_id, stage, true, array_agg(message_id ORDER BY message_id), array_agg(interface_id ORDER BY message_id),
+INSERT INTO stage_claim (claim_id, stage, fresh, deaths, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
+SELECT claim_id, stage, true, max(deaths), array_agg(message_id ORDER BY message_id), array_agg(interface_id ORDER BY message_id),
        array_agg(sequence_no ORDER BY message_id), array_agg(revision ORDER BY message_id), array_agg(run ORDER BY message_id), array_agg(received_at ORDER BY message_id)
   FROM named
  GROUP BY claim_id, stage
@@ -298,7 +365,7 @@ const RELEASE_OWN_CLAIMS: Statement = {
 WITH former AS (
   DELETE FROM stage_claim c WHERE c.instance = $1 AND (${IS_WHOLE}) IS NOT TRUE
 )
-UPDATE stage_claim c SET instance = NULL, claimed_at = now() WHERE c.instance = $1 AND ${IS_WHOLE}`,
+UPDATE stage_claim c SET instance = NULL, claimed_at = now(), deaths = c.deaths + 1 WHERE c.instance = $1 AND ${IS_WHOLE}`,
 };
 
 export async function releaseOwnClaims(queries: Queries, instance: InstanceId): Promise<void> {
