@@ -20,7 +20,7 @@ import { keepRefused } from '../ingest/refused.ts';
 import { Sources } from '../ingest/sources.ts';
 import { Presence } from '../presence/presence.ts';
 import { openSiteCache, type SiteCache } from '../site/site-cache.ts';
-import { offerToStages } from '../stages/offer-messages.ts';
+import { MessageOffers } from '../stages/offer-messages.ts';
 import { createStages, type Stages } from '../stages/stages.ts';
 import { Maintenance, maintenanceJobs } from '../watchdog/maintenance.ts';
 import { openHints } from './hints.ts';
@@ -120,6 +120,8 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     return shard === undefined ? null : presence.ownerOf(shard);
   };
   const others = elsewhere(hints.wakeUps(ownerOf));
+  const { stageStuckMs } = settings;
+  const offers = new MessageOffers({ queries: database, queue, stageStuckMs, clock, logger });
   const deliveryOptions: DeliveryOptions = {
     database: laneDatabase,
     snapshots: store.snapshots,
@@ -130,7 +132,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     logger,
     settings,
     elsewhere: others,
-    offerToStages: (ids) => offerToStages({ queries: database, queue, stageStuckMs: settings.stageStuckMs }, ids),
+    offers,
     stages: () => stages,
     onSettled: metrics.settled,
   };
@@ -215,6 +217,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
         ['maintenance', () => maintenance.stop()],
         // Before the stages: a late replay under way needs them.
         ['delivery', () => delivery?.stop()],
+        ['offers', () => offers.stop()],
         ['stage queue', () => queue.close()],
         ['stages', () => stages.stop()],
         ['presence', () => presence.stop()],

@@ -7,6 +7,7 @@ import { readPayloads } from '../adapters/postgres/lane-queries.ts';
 import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { SiteCache } from '../site/site-cache.ts';
+import type { MessageOffers } from '../stages/offer-messages.ts';
 import type { Stages } from '../stages/stages.ts';
 import { LaneInvariants } from '../watchdog/lane-invariants.ts';
 import { Reconcile } from '../watchdog/reconcile.ts';
@@ -37,8 +38,8 @@ export interface DeliveryOptions {
   readonly settings: DeliverySettings;
   /** Of lanes that are not ours. */
   readonly elsewhere: LaneInbox;
-  /** Offers messages that are in the stages, and in nobody's hands, to whoever hosts them. @returns how many. */
-  readonly offerToStages: (ids: readonly MessageId[]) => Promise<number>;
+  /** Offers messages that are in the stages, and in nobody's hands, to whoever hosts them. */
+  readonly offers: Pick<MessageOffers, 'repaired' | 'missed'>;
   /** For late replays, which run through the stages here and write nothing. */
   readonly stages: () => Pick<Stages, 'runDetached'>;
   /** For metrics, as SettleLoop's `onCommitted`. */
@@ -135,7 +136,8 @@ class Assembled implements Delivery {
       settings,
       restage: (ids) => {
         this.lanes.repaired(ids);
-        this.restage(ids);
+        this.forget(ids);
+        options.offers.repaired(ids);
       },
       reopen: (lane) => this.reopen(lane),
     });
@@ -157,7 +159,10 @@ class Assembled implements Delivery {
       clock,
       logger,
       settings,
-      restage: (ids) => this.restage(ids),
+      restage: (ids) => {
+        this.forget(ids);
+        options.offers.missed(ids);
+      },
     });
     this.invariants = new LaneInvariants({ database, lanes: this.lanes, incidents, clock, logger });
     this.ownership = new Ownership({
@@ -251,17 +256,9 @@ class Assembled implements Delivery {
     return found === undefined ? undefined : destinationId(found.destinationId);
   }
 
-  private restage(ids: readonly MessageId[]): void {
-    // What the stages make of them now is what is sent, wherever they run.
+  /** What the stages make of them now is what is sent, wherever they run. */
+  private forget(ids: readonly MessageId[]): void {
     for (const id of ids) this.payloads.drop(id);
-    const { logger, offerToStages } = this.options;
-    offerToStages(ids).then(
-      (messages) => {
-        if (messages > 0) logger.info({ messages }, 'messages that nobody had were offered to the stages');
-      },
-      (error: unknown) =>
-        logger.warn({ code: errorCodeOf(error), messages: ids.length }, 'messages not offered to the stages yet'),
-    );
   }
 
   /** Only for a lane that waits for it: nothing of it may be on the wire, for its successor would send that again. */

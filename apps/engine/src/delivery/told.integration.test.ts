@@ -63,7 +63,7 @@ async function begin(): Promise<void> {
     logger: pino({ level: 'error' }, { write: (line) => void lines.push(line) }),
     settings: DELIVERY_DEFAULTS,
     elsewhere: new RecordingLanes(),
-    offerToStages: async () => 0,
+    offers: { repaired: () => undefined, missed: () => undefined },
     stages: () => ({ runDetached: () => Promise.reject(new Error('nothing is staged here')) }),
   });
   await presence.start();
