@@ -1,6 +1,7 @@
 /**
  * Which sources this instance reads. As with shards, a successor takes a source after seeing the same owner, epoch and
- * renewal count for `leaseMs` on its own monotonic clock; at once if it was given back.
+ * renewal count for `leaseMs` on its own monotonic clock; at once if it was given back. Only time in which we looked
+ * counts: after an outage of Postgres nobody has been silent for longer than before it, and who reads goes on (G12).
  */
 import type { Clock, Epoch, InstanceId, SourceId } from '@inorder/core';
 import type { Logger } from 'pino';
@@ -33,6 +34,9 @@ export class SourceLeases {
   private cancel = (): void => undefined;
   private running: Promise<void> = Promise.resolve();
   private first = true;
+  /** Time in which we looked, and when we did last; monotonic. */
+  private watchedMs = 0;
+  private lookedMs: number | null = null;
   private stopped = false;
 
   constructor(options: SourceLeasesOptions) {
@@ -100,9 +104,9 @@ export class SourceLeases {
     }
     const leases = await observeSources(queries);
     this.first = false;
-    const nowMs = clock.monotonicMs();
+    this.looked(clock.monotonicMs());
     const free = leases.filter(
-      (lease) => wanted.has(lease.sourceId) && !this.held.has(lease.sourceId) && this.mayTake(lease, nowMs, startup),
+      (lease) => wanted.has(lease.sourceId) && !this.held.has(lease.sourceId) && this.mayTake(lease, startup),
     );
     const takenMs = clock.monotonicMs();
     const taken =
@@ -118,16 +122,21 @@ export class SourceLeases {
     return Array.from(this.held, ([id, { epoch }]) => `${id} ${epoch}`).join();
   }
 
-  private mayTake(lease: SourceLease, nowMs: number, startup: boolean): boolean {
+  private looked(nowMs: number): void {
+    if (this.lookedMs !== null) this.watchedMs += Math.min(nowMs - this.lookedMs, this.options.renewMs);
+    this.lookedMs = nowMs;
+  }
+
+  private mayTake(lease: SourceLease, startup: boolean): boolean {
     const seen = this.seen.get(lease.sourceId);
     const same =
       seen !== undefined &&
       seen.lease.owner === lease.owner &&
       seen.lease.epoch === lease.epoch &&
       seen.lease.renewals === lease.renewals;
-    if (!same) this.seen.set(lease.sourceId, { lease, sinceMs: nowMs });
+    if (!same) this.seen.set(lease.sourceId, { lease, sinceMs: this.watchedMs });
     if (lease.owner === null) return true;
     if (lease.owner === this.options.instance) return startup || !this.held.has(lease.sourceId);
-    return same && nowMs - seen.sinceMs >= this.options.leaseMs;
+    return same && this.watchedMs - seen.sinceMs >= this.options.leaseMs;
   }
 }
