@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:net';
+import { eventually } from '@inorder/testkit/eventually';
 import { ManualClock } from '@inorder/testkit/manual-clock';
 import { freePort } from '@inorder/testkit/services';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -66,3 +67,23 @@ test('a port that was taken at the start is opened once it is free', async () =>
     opened = client.events.includes('connection_open');
   }
 });
+
+test('G19: a port that stays taken is tried by one timer, which ends with the sources', async () => {
+  const squatter = await new Promise<Server>((resolve) => {
+    const server = createServer();
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+  await sources.start();
+  const timers = clock.pending;
+  for (let round = 1; round <= 3; round++) {
+    const epoch = sources.epochOf(fixture.shared) ?? 0;
+    await fixture.test.pool.query('UPDATE source_lease SET epoch = epoch + 1 WHERE source_id = $1', [fixture.shared]);
+    clock.advance(RENEW_MS);
+    // Lost and taken back: each change of what is held is arranged anew.
+    await eventually('the lease again', () => sources.epochOf(fixture.shared) === epoch + 2 && clock.pending >= timers);
+  }
+  await sources.stop();
+  expect(timers).toBe(2);
+  expect(clock.pending).toBe(0);
+  await new Promise((resolve) => squatter.close(resolve));
+}, 60_000);

@@ -62,6 +62,8 @@ export class Sources {
   private readonly listeners = new Map<string, Listening>();
   private readonly receivers = new Map<string, Receiving>();
   private work: Promise<void> = Promise.resolve();
+  /** One for all listeners: each arrangement tries them all again. */
+  private cancelRetry = (): void => undefined;
   private stopped = false;
 
   constructor(options: SourcesOptions) {
@@ -108,6 +110,7 @@ export class Sources {
     this.stopped = true;
     await this.leases.stop();
     await this.work;
+    this.cancelRetry();
     await Promise.all([
       ...[...this.listeners.values()].map((l) => l.listener.stop()),
       ...[...this.receivers.values()].map((r) => r.receiver.stop()),
@@ -140,6 +143,7 @@ export class Sources {
 
   private async arrangeNow(): Promise<void> {
     if (this.stopped) return;
+    this.cancelRetry();
     const { site } = this.options;
     const connections = site.connections();
     for (const [id, open] of [...this.listeners, ...this.receivers]) {
@@ -204,7 +208,8 @@ export class Sources {
         { connection: connection.name, port, reason: error instanceof Error ? error.message : String(error) },
         'amqp listener not opened',
       );
-      this.options.clock.schedule(LISTEN_RETRY_MS, () => this.arrange());
+      this.cancelRetry();
+      this.cancelRetry = this.options.clock.schedule(LISTEN_RETRY_MS, () => this.arrange());
     }
   }
 
