@@ -197,6 +197,24 @@ describe('G11: what no hint tells is found in Postgres', () => {
     await lanes.ended(2);
   });
 
+  test('what an instance took that has just begun is left to it by those who have not seen it yet', async () => {
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    const { pool } = fixture.test;
+    await pool.query("UPDATE stage_claim SET instance = 'young-1'");
+    await pool.query(
+      "INSERT INTO engine_instance (instance, roles, version, started_at, heartbeat_at, heartbeats) VALUES ('young-1', '{}', '0', now(), now(), 1)",
+    );
+    await take(OFFERED_TO_NOBODY, [order('C2')]);
+    const lanes = new RecordingLanes();
+    const other = await host('other-1', PIPELINE_STAGES, lanes);
+    await lanes.ended(1);
+    expect(await claims()).toMatchObject([{ instance: 'young-1' }]);
+    // Silent, and not for the others alone.
+    await pool.query("UPDATE engine_instance SET heartbeat_at = now() - interval '11 seconds'");
+    await lanes.ended(2);
+    expect(other.counters().chunksTaken).toBe(2);
+  });
+
   test('two instances look for the same chunks: each is run once', async () => {
     const lanes = new RecordingLanes();
     for (let i = 0; i < 20; i++) await take(OFFERED_TO_NOBODY, [order(`C${i}`)]);

@@ -249,6 +249,19 @@ describe('G16: poison', () => {
     expect(on.stages.counters().retried).toBe(3);
   });
 
+  test('G19: a hundred messages that are tried again are not a hundred statements', async () => {
+    await using fixture = await siteFixture({ interfaces: 1 });
+    const database = new ShakyDatabase(fixture.database);
+    await using on = engine(fixture, { database });
+    await run(
+      fixture,
+      on,
+      Array.from({ length: 100 }, (_, i) => `internal ${i}`),
+    );
+    expect(on.stages.counters().retried).toBe(300);
+    expect(database.names.filter((name) => name === 'stage_touch_claims').length).toBeLessThan(30);
+  });
+
   test('G16: an innocent message beside poison is not charged, though its worker died under it', async () => {
     await using fixture = await siteFixture({ interfaces: 1 });
     await using on = engine(fixture, { limits: { stageTimeLimitMs: 30_000 } });

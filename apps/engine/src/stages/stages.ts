@@ -22,12 +22,13 @@ import {
 } from '@inorder/core';
 import type { KeyKind } from '@inorder/db';
 import type { Logger } from 'pino';
-import { RELEASE_CLAIMS, readStaged, TOUCH_CLAIMS } from '../adapters/postgres/claim-queries.ts';
+import { RELEASE_CLAIMS, readStaged } from '../adapters/postgres/claim-queries.ts';
 import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
 import type { OutcomeRow } from '../adapters/postgres/outcome-queries.ts';
 import type { LaneInbox } from '../delivery/inbox.ts';
 import { ALONE_FROM_DEATHS, ChunkIntake } from './chunk-intake.ts';
 import { ChunkPreparation, type StageSite } from './chunk-preparation.ts';
+import { ClaimTouches } from './claim-touches.ts';
 import type { StagedMessage, StageIntake } from './intake.ts';
 import { handedOnRow, outcomeRow } from './outcome-row.ts';
 import { type Ending, OutcomeWriter } from './outcome-writer.ts';
@@ -171,6 +172,7 @@ class WorkerStages implements Stages {
   readonly #detached = new Set<StageWork>();
   readonly #delays = new Set<() => void>();
   readonly #intake: ChunkIntake;
+  readonly #touches: ClaimTouches;
   readonly #counters = { processed: 0, failed: 0, filtered: 0, handedOn: 0, retried: 0 };
   readonly #waiting = new Set<() => void>();
   #bytes = 0;
@@ -183,6 +185,7 @@ class WorkerStages implements Stages {
     const limits = { ...STAGE_LIMITS, ...deps.limits };
     this.#limits = limits;
     const { clock, logger, site } = deps;
+    this.#touches = new ClaimTouches({ queries: deps.database, instance: deps.instance, logger });
     this.#preparation = new ChunkPreparation({ site, clock, logger, retryDelayMs: limits.storeRetryDelayMs });
     this.#writer = new OutcomeWriter({
       queries: deps.database,
@@ -345,9 +348,19 @@ class WorkerStages implements Stages {
     await this.#pool.stop();
     await this.#writer.stop();
     for (const work of this.#detached) work.detached?.reject(new Error('the stages have stopped'));
-    const open = this.#writer.openClaims();
-    if (open.length > 0)
-      await this.#quietly(() => this.#deps.database.query(RELEASE_CLAIMS, [open, this.#deps.instance]));
+    await this.#touches.settled();
+    await this.#release(this.#writer.openClaims());
+  }
+
+  /** What cannot be given back is taken by others once our name is not heard any more. */
+  async #release(claims: readonly string[]): Promise<void> {
+    const { database, instance, logger } = this.#deps;
+    if (claims.length === 0) return;
+    try {
+      await database.query(RELEASE_CLAIMS, [claims, instance]);
+    } catch (error) {
+      logger.warn({ error: errorCodeOf(error), claims: claims.length }, 'stage claims were not given back');
+    }
   }
 
   async #prepare(works: readonly StageWork[]): Promise<{ works: StageWork[]; chunk: Chunk }> {
@@ -410,10 +423,7 @@ class WorkerStages implements Stages {
       this.#pool.add([work]);
     });
     this.#delays.add(cancel);
-    // It will take longer than others think a claim may: say that we are at it.
-    if (work.claimId !== null) {
-      void this.#quietly(() => this.#deps.database.query(TOUCH_CLAIMS, [[work.claimId], this.#deps.instance]));
-    }
+    if (work.claimId !== null) this.#touches.add(work.claimId);
   }
 
   #rowOf(work: StageWork, claimId: string, outcome: StageOutcome): OutcomeRow {
@@ -433,14 +443,6 @@ class WorkerStages implements Stages {
       else this.#counters.handedOn += 1;
     }
     for (const look of this.#waiting) look();
-  }
-
-  async #quietly(write: () => Promise<unknown>): Promise<void> {
-    try {
-      await write();
-    } catch (error) {
-      this.#deps.logger.warn({ error: errorCodeOf(error) }, 'a stage claim could not be changed');
-    }
   }
 }
 

@@ -20,9 +20,15 @@ const STAGED_PAYLOAD = `y.format, y.raw, y.enriched, CASE WHEN y.destination_id 
 /** Of a claim `c`: the former version wrote the ids alone. Its messages are offered anew once its instance is done with them, or not. */
 const IS_WHOLE = 'cardinality(c.runs) = cardinality(c.message_ids)';
 
-/** Of a claim `c` that names an instance; $2 is ours, $4 its lease, $5 the claims in our hands, $7 the living. */
+/**
+ * Of a claim `c` that names an instance; $2 is ours, $4 its lease, $5 the claims in our hands, $7 the living as we have seen
+ * them. One that has begun since is not dead: its heart has beaten within a lease by Postgres's clock, which wrote that time too.
+ */
 const NOBODY_HAS_IT = `CASE WHEN c.instance = $2 THEN c.claimed_at < now() - $4 * interval '1 millisecond' AND c.claim_id <> ALL($5::uuid[])
-          ELSE c.instance <> ALL($7::text[]) END`;
+          ELSE c.instance <> ALL($7::text[]) AND NOT EXISTS (
+            SELECT FROM engine_instance i
+             WHERE i.instance = c.instance AND i.stopped_at IS NULL AND i.heartbeat_at BETWEEN now() - $4 * interval '1 millisecond' AND now())
+          END`;
 
 /** Of a claim `c`: the process that had it is dead. One that names us is the one whose taking we never heard of. */
 const DEATHS = 'c.deaths + CASE WHEN c.instance <> $2 THEN 1 ELSE 0 END';
