@@ -8,6 +8,7 @@ interface Timer {
 
 export class ManualClock implements Clock {
   #nowMs = 0;
+  #steppedMs = 0;
   readonly #timers = new Set<Timer>();
 
   monotonicMs(): number {
@@ -15,7 +16,12 @@ export class ManualClock implements Clock {
   }
 
   wallMs(): number {
-    return Date.UTC(2026, 0, 1) + this.#nowMs;
+    return Date.UTC(2026, 0, 1) + this.#nowMs + this.#steppedMs;
+  }
+
+  /** Wall time alone goes on, or back: a machine that slept, a clock that was set. */
+  stepWall(ms: number): void {
+    this.#steppedMs += ms;
   }
 
   schedule(ms: number, callback: () => void): () => void {

@@ -263,3 +263,28 @@ test('G12: after an outage of Postgres each instance takes its own shards back, 
   const wrongly = a.opened.slice(before).filter((each) => ofB.includes(each.hold.shard));
   expect(wrongly).toHaveLength(0);
 });
+
+test.each([60_000, -60_000])(
+  'G10: a machine whose clocks parted by %i ms trusts no lease, long before it would renew one, and takes its shards anew',
+  async (ms) => {
+    const a = member('a');
+    await start(a);
+    a.clock.stepWall(ms);
+    a.clock.advance(250);
+    expect(a.ownership.shards).toHaveLength(0);
+    expect(a.opened.every((o) => o.hold.lost)).toBe(true);
+    await live(a, 3000);
+    expect(a.ownership.shards).toHaveLength(256);
+    expect(a.opened.filter((o) => !o.hold.lost).every((o) => o.hold.epoch === 2 && !o.clean)).toBe(true);
+  },
+);
+
+test('G10: clocks that part a little, and before there is a lease, lose nothing', async () => {
+  const a = member('a');
+  await start(a);
+  for (let i = 0; i < 10; i++) {
+    a.clock.stepWall(100);
+    await live(a, 3000);
+  }
+  expect(a.ownership.lost).toBe(0);
+});

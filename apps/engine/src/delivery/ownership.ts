@@ -37,7 +37,7 @@ export interface OwnershipOptions {
   readonly drain: (holds: readonly ShardHold[]) => Promise<void>;
 }
 
-/** Wall and monotonic clock further apart than this between two renewals: the machine slept; trust nothing. */
+/** Wall and monotonic clock further apart than this since the last renewal: the machine slept; trust nothing. */
 const CLOCK_DRIFT_MS_MAX = 500;
 
 /** How often a lease is held against the monotonic clock. */
@@ -75,6 +75,7 @@ export class Ownership {
 
   /** Takes what it may and opens its lanes; then goes on by itself, each time instances have looked around. */
   async start(): Promise<void> {
+    this.lastRenewal = this.bothClocks();
     // Renewals begin first: to open many lanes may take a good part of a lease.
     this.every('renew', this.options.settings.leaseRenewMs, () => this.renewAll());
     this.watchLeases();
@@ -254,15 +255,14 @@ export class Ownership {
   }
 
   private async renewAll(): Promise<void> {
-    const { queries, instance, settings, clock } = this.options;
+    const { queries, instance, settings } = this.options;
     const holds = [...this.held.values()];
-    if (holds.length === 0) return;
-    const asked = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
-    if (this.clocksParted(asked)) {
-      for (const hold of holds) this.lose(hold);
-      this.lastRenewal = null;
+    if (holds.length === 0) {
+      this.lastRenewal = this.bothClocks();
       return;
     }
+    const asked = this.bothClocks();
+    if (this.slept(asked)) return;
     const ours = await renew(queries, instance, settings.leaseMs, holds);
     this.lastRenewal = asked;
     for (const hold of holds) {
@@ -271,16 +271,30 @@ export class Ownership {
     }
   }
 
-  private clocksParted(now: { readonly wallMs: number; readonly monotonicMs: number }): boolean {
+  private bothClocks(): { readonly wallMs: number; readonly monotonicMs: number } {
+    const { clock } = this.options;
+    return { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
+  }
+
+  /** The clocks have parted since the last renewal: what our lease is worth we cannot know, so every shard is lost. */
+  private slept(now: { readonly wallMs: number; readonly monotonicMs: number }): boolean {
     const last = this.lastRenewal;
-    if (last === null) return false;
-    return Math.abs(now.wallMs - last.wallMs - (now.monotonicMs - last.monotonicMs)) > CLOCK_DRIFT_MS_MAX;
+    const apartMs = last === null ? 0 : now.wallMs - last.wallMs - (now.monotonicMs - last.monotonicMs);
+    if (Math.abs(apartMs) <= CLOCK_DRIFT_MS_MAX) return false;
+    this.options.logger.warn(
+      { apartMs: Math.round(apartMs), shards: this.held.size },
+      'wall and monotonic clock parted',
+    );
+    for (const hold of this.held.values()) this.lose(hold);
+    this.lastRenewal = now;
+    return true;
   }
 
   /** Beside renewals, which may hang with Postgres: what runs out is closed by this clock alone. */
   private watchLeases(): void {
     const { clock, settings } = this.options;
     const check = (): void => {
+      this.slept(this.bothClocks());
       for (const hold of this.held.values())
         if (hold.mustClose(clock.monotonicMs(), settings.leaseCloseMarginMs)) this.lose(hold);
       this.timers.set('watch', clock.schedule(LEASE_WATCH_MS, check));
