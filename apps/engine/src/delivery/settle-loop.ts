@@ -131,8 +131,8 @@ export class SettleLoop {
         const beganMs = this.options.clock.monotonicMs();
         const answer = await settle(this.options.database, this.options.owner, entries);
         this.options.onCommitted?.(entries, this.options.clock.monotonicMs() - beganMs);
-        this.answer(alive, answer);
-        return;
+        // What a lane makes of its answer is no failure of the settlement: nobody is told twice for it.
+        return this.answer(alive, answer);
       } catch (error) {
         const kind = classify(error);
         if (kind === 'data' && alive.length > 1) {
@@ -163,14 +163,20 @@ export class SettleLoop {
 
   private answer(batch: readonly Waiting[], answer: SettleAnswer): void {
     for (const w of batch) {
-      if (!answer.shards.has(w.hold.shard)) {
-        this.options.onLost(w.hold);
-        w.done('LOST');
-      } else if (w.entry.item === null || answer.lanes.has(w.entry.interfaceId)) {
-        w.done('SETTLED');
-      } else {
-        w.done('REREAD');
-      }
+      const isOurs = answer.shards.has(w.hold.shard);
+      const moved = w.entry.item === null || answer.lanes.has(w.entry.interfaceId);
+      this.tell(w, !isOurs ? 'LOST' : moved ? 'SETTLED' : 'REREAD');
+    }
+  }
+
+  /** A lane that breaks on its answer breaks alone: the others of its batch are told theirs, once. */
+  private tell(w: Waiting, outcome: SettleOutcome): void {
+    try {
+      if (outcome === 'LOST') this.options.onLost(w.hold);
+      w.done(outcome);
+    } catch (error) {
+      const { interfaceId } = w.entry;
+      this.options.logger.error({ interfaceId, outcome, error: errorCodeOf(error) }, 'a lane broke on its settlement');
     }
   }
 

@@ -256,6 +256,30 @@ test('G16: what Postgres refuses for its data waits alone; the settlements of ot
   hold.lose();
 });
 
+test('G4, G9: a lane that breaks on its answer breaks alone: the others are told theirs once, and it is not settled again', async () => {
+  const hold = new ShardHold(SHARD, await takeShard('A'), Number.POSITIVE_INFINITY);
+  let statements = 0;
+  const loop = loopOver(
+    {
+      ...database,
+      query: (statement, values) => {
+        statements += 1;
+        return database.query(statement, values);
+      },
+    },
+    10,
+  );
+  const told: SettleOutcome[] = [];
+  loop.settle(hold, item(), (outcome) => void told.push(outcome));
+  loop.note(hold, interfaceId(uuidv7()), [], () => {
+    if (statements < 5) throw new Error('an invariant is broken');
+  });
+  await loop.drained();
+  expect(told).toEqual(['SETTLED']);
+  expect(statements).toBe(1);
+  hold.lose();
+});
+
 test('G19: a statement carries a bounded number of changes, however many lanes pass many numbers at once', async () => {
   const hold = new ShardHold(SHARD, await takeShard('A'), Number.POSITIVE_INFINITY);
   const sizes: number[] = [];

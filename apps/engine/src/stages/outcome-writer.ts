@@ -127,8 +127,20 @@ export class OutcomeWriter {
     const rows = endings.map((ending) => ending.row).filter((row) => own.has(row.message.messageId) && !goesOn(row));
     // What stands as ours after a repeat may have been written by a second run with other bytes: those are to be read.
     const ends = rows.map((row) => stageEndOf(row, changed.has(row.message.messageId)));
-    if (ends.length > 0) this.#options.lanes.stageEnded(ends);
+    if (ends.length > 0) this.#tell(ends);
     this.#offer(handOvers.filter((each) => own.has(each.messageId)));
+  }
+
+  /** A lane that breaks on what it is told is no failure of the write, and is found behind by the watchdog. */
+  #tell(ends: readonly StageEnd[]): void {
+    try {
+      this.#options.lanes.stageEnded(ends);
+    } catch (error) {
+      this.#options.logger.error(
+        { error: errorCodeOf(error), ends: ends.length },
+        'lanes broke on outcomes they were told',
+      );
+    }
   }
 
   /** After a repeat: rows that did not change now may have been changed by a COMMIT whose answer was lost. */

@@ -1,5 +1,6 @@
 import { fault, type MessageId, messageId, PIPELINE_STAGES } from '@inorder/core';
 import { messageKeyHasher, uuidv7 } from '@inorder/db';
+import { eventually } from '@inorder/testkit/eventually';
 import { describe, expect, test } from 'vitest';
 import {
   connectionLost,
@@ -260,6 +261,28 @@ describe('G16: poison', () => {
     );
     expect(on.stages.counters().retried).toBe(300);
     expect(database.names.filter((name) => name === 'stage_touch_claims').length).toBeLessThan(30);
+  });
+
+  test('G16: a lane that breaks on what it is told keeps no other outcome from being written, and is told once', async () => {
+    await using fixture = await siteFixture({ interfaces: 1 });
+    let told = 0;
+    class Breaking extends RecordingLanes {
+      override stageEnded(...args: Parameters<RecordingLanes['stageEnded']>): void {
+        told += 1;
+        if (told === 1) throw new Error('an invariant is broken');
+        super.stageEnded(...args);
+      }
+    }
+    const lanes = new Breaking();
+    await using on = engine(fixture, { lanes });
+    const handle = (body: string): Promise<unknown> => on.ingest.handle(inbound(fixture.shared, 'LAB-0001', body));
+    await handle('a');
+    await eventually('the first is written', async () => (await stored(fixture))[0]?.status === 'PROCESSED');
+    await eventually('it is told', () => told > 0);
+    await handle('b');
+    await lanes.ended(1);
+    expect(lanes.ends.map((end) => Number(end.sequenceNo))).toEqual([2]);
+    expect(on.stages.counters()).toMatchObject({ processed: 2, waiting: 0, waitingBytes: 0 });
   });
 
   test('G16: an innocent message beside poison is not charged, though its worker died under it', async () => {
