@@ -50,7 +50,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
   const settings = deliverySettings(config);
   const lock = await lockInstance(config.dataDir, config.instance);
   const store = await openStore(config, clock, logger);
-  const { database, laneDatabase } = store;
+  const { database, laneDatabase, leaseDatabase } = store;
   const site = await openSiteCache({
     database,
     clock,
@@ -108,7 +108,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     queueBoard: hints.board,
   });
   const presence = new Presence({
-    queries: laneDatabase,
+    queries: leaseDatabase,
     card: { instance, roles: [...config.roles], adminUrl: admin.url, version: VERSION },
     clock,
     logger,
@@ -124,6 +124,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
   const offers = new MessageOffers({ queries: database, queue, stageStuckMs, clock, logger });
   const deliveryOptions: DeliveryOptions = {
     database: laneDatabase,
+    leases: leaseDatabase,
     snapshots: store.snapshots,
     site,
     presence,
@@ -166,7 +167,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     onCommitted: metrics.stored,
   });
   const sources = new Sources({
-    queries: database,
+    queries: leaseDatabase,
     site,
     instance,
     clock,

@@ -9,8 +9,13 @@ import type { EngineConfig } from '../config.ts';
 
 export interface Store {
   readonly database: Database;
-  /** Of leases and lanes: a settlement that hangs ends before the lease does. */
+  /** Of lanes: a settlement that hangs ends before the lease does. */
   readonly laneDatabase: Database;
+  /**
+   * Of heartbeats and leases, which wait behind nothing: thousands of lanes may ask for their next page at once, and an
+   * instance that lost its shards over that would only read them all again.
+   */
+  readonly leaseDatabase: Database;
   readonly snapshots: PlanSnapshots;
   close(): Promise<void>;
 }
@@ -26,11 +31,18 @@ export async function openStore(config: EngineConfig, clock: Clock, logger: Logg
     connectionsMax: 8,
     applicationName: named(''),
   });
+  const statementTimeoutMs = Math.max(500, config.leaseSendMarginMs - 500);
   const laneDatabase = createDatabase({
     ...common,
-    statementTimeoutMs: Math.max(500, config.leaseSendMarginMs - 500),
+    statementTimeoutMs,
     connectionsMax: 6,
     applicationName: named(' lanes'),
+  });
+  const leaseDatabase = createDatabase({
+    ...common,
+    statementTimeoutMs,
+    connectionsMax: 2,
+    applicationName: named(' leases'),
   });
   const snapshots = openPlanSnapshots(config.databaseUrl, named(' plans'), onIdleError);
   const instance: InstanceId = instanceId(config.instance);
@@ -39,9 +51,10 @@ export async function openStore(config: EngineConfig, clock: Clock, logger: Logg
   return {
     database,
     laneDatabase,
+    leaseDatabase,
     snapshots,
     async close() {
-      await Promise.all([laneDatabase.close(), database.close(), snapshots.close()]);
+      await Promise.all([leaseDatabase.close(), laneDatabase.close(), database.close(), snapshots.close()]);
     },
   };
 }

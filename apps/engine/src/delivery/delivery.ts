@@ -2,7 +2,7 @@
 import { type Clock, type DestinationId, destinationId, type InstanceId, type MessageId } from '@inorder/core';
 import type { Logger } from 'pino';
 import { openDestination } from '../adapters/destination.ts';
-import { type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { type Database, errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
 import { readPayloads } from '../adapters/postgres/lane-queries.ts';
 import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import type { Presence } from '../presence/presence.ts';
@@ -29,6 +29,8 @@ import { StatusFeed } from './status-feed.ts';
 export interface DeliveryOptions {
   /** Its statement time-out is below `leaseSendMarginMs`. */
   readonly database: Database;
+  /** For leases, on connections that nothing else uses. */
+  readonly leases: Queries;
   readonly snapshots: PlanSnapshots;
   readonly site: SiteCache;
   readonly presence: Presence;
@@ -166,7 +168,7 @@ class Assembled implements Delivery {
     });
     this.invariants = new LaneInvariants({ database, lanes: this.lanes, incidents, clock, logger });
     this.ownership = new Ownership({
-      queries: database,
+      queries: options.leases,
       presence: options.presence,
       instance: options.instance,
       clock,

@@ -55,6 +55,7 @@ async function begin(): Promise<void> {
   });
   delivery = createDelivery({
     database,
+    leases: database,
     snapshots,
     site,
     presence,
