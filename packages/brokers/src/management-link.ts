@@ -20,22 +20,24 @@ export interface BrokerAddress {
     | undefined;
 }
 
-/** The product a broker names in its open. @throws with its words, or after `timeoutMs`. */
-export async function productOf(address: BrokerAddress, timeoutMs: number): Promise<string> {
-  return withConnection(address, timeoutMs, async (connection) => {
-    const { properties } = connection;
+/** The product a broker names in its open. @throws with its words, after `timeoutMs`, or when `signal` says so. */
+export async function productOf(address: BrokerAddress, timeoutMs: number, signal?: AbortSignal): Promise<string> {
+  const read = async ({ properties }: Connection): Promise<string> => {
     const product: unknown =
       typeof properties === 'object' && properties !== null && 'product' in properties ? properties['product'] : '';
     return String(product);
-  });
+  };
+  return withConnection(address, timeoutMs, read, signal);
 }
 
-/** Opens, works, closes; all of it within `timeoutMs`. @throws with the broker's words. */
+/** Opens, works, closes; all of it within `timeoutMs` and until `signal`. @throws with the broker's words. */
 export async function withConnection<T>(
   { host, port, username, password, tls }: BrokerAddress,
   timeoutMs: number,
   work: (connection: Connection) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
+  signal?.throwIfAborted();
   const container = rhea.create_container({ id: `inorder-check-${randomUUID()}` });
   // rhea throws what nobody listens for.
   for (const event of ['error', 'protocol_error', 'session_error', 'sender_error', 'receiver_error'])
@@ -62,8 +64,11 @@ export async function withConnection<T>(
     // The typing asks for each transport's own options.
   } as ConnectionOptions);
   let timer: NodeJS.Timeout | undefined;
+  let ended = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    ended = () => reject(new Error('no longer asked'));
+    signal?.addEventListener('abort', ended, { once: true });
   });
   const opened = new Promise<void>((resolve, reject) => {
     connection.once('connection_open', () => resolve());
@@ -74,6 +79,7 @@ export async function withConnection<T>(
     return await Promise.race([opened.then(() => work(connection)), late]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', ended);
     const closed = new Promise<void>((resolve) => {
       connection.once('connection_close', () => resolve());
       connection.once('disconnected', () => resolve());

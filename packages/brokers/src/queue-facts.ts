@@ -19,3 +19,17 @@ export type QueueFacts =
       /** What could not be seen, one sentence each. */
       readonly notSeen: readonly string[];
     };
+
+/** Whether a queue gives everything to one reader, and to the next only when that one is gone (G3). */
+export type Exclusive =
+  | { readonly kind: 'exclusive' }
+  | {
+      readonly kind: 'shared';
+      /** What to set there for one reader at a time. */
+      readonly setting: string;
+    }
+  | {
+      readonly kind: 'unseen';
+      /** One sentence. */
+      readonly reason: string;
+    };

@@ -1,33 +1,51 @@
 /** What RabbitMQ says of a queue, over its HTTP management; AMQP 1.0 shows nothing of it. */
 import type { BrokerAddress } from './management-link.ts';
-import type { QueueFacts } from './queue-facts.ts';
+import type { Exclusive, QueueFacts } from './queue-facts.ts';
 
 export interface RabbitManagement {
   readonly managementUrl?: string;
+  /** For each request. */
   readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
 
 const VHOST = encodeURIComponent('/');
+const SETTING = '`x-single-active-consumer` when the queue is declared';
+
+interface Management {
+  readonly base: string;
+  /** GET, with the account of the connection. */
+  ask(path: string): Promise<Response>;
+}
+
+function managementOf(connection: BrokerAddress, { managementUrl, timeoutMs, signal }: RabbitManagement): Management {
+  const base =
+    managementUrl ??
+    (connection.tls === undefined ? `http://${connection.host}:15672` : `https://${connection.host}:15671`);
+  const login = Buffer.from(`${connection.username ?? 'guest'}:${connection.password ?? 'guest'}`).toString('base64');
+  const ends = signal === undefined ? [] : [signal];
+  return {
+    base,
+    ask: (path) =>
+      fetch(new URL(path, base), {
+        headers: { authorization: `Basic ${login}` },
+        signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...ends]),
+      }),
+  };
+}
+
+const queuePath = (queue: string): string => `/api/queues/${VHOST}/${encodeURIComponent(queue)}`;
 
 export async function rabbitFacts(
   connection: BrokerAddress,
   address: string,
-  { managementUrl, timeoutMs }: RabbitManagement,
+  management: RabbitManagement,
 ): Promise<QueueFacts> {
-  const base =
-    managementUrl ??
-    (connection.tls === undefined ? `http://${connection.host}:15672` : `https://${connection.host}:15671`);
   const queue = queueOf(address);
-  if (queue === undefined)
-    return { kind: 'unknown', reason: `${address} is not the address of a queue (/amq/queue/NAME or /queue/NAME)` };
-  const login = Buffer.from(`${connection.username ?? 'guest'}:${connection.password ?? 'guest'}`).toString('base64');
-  const ask = (path: string): Promise<Response> =>
-    fetch(new URL(path, base), {
-      headers: { authorization: `Basic ${login}` },
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+  if (queue === undefined) return { kind: 'unknown', reason: notAQueue(address) };
+  const { base, ask } = managementOf(connection, management);
   try {
-    const answer = await ask(`/api/queues/${VHOST}/${encodeURIComponent(queue)}`);
+    const answer = await ask(queuePath(queue));
     if (answer.status === 404) return { kind: 'noQueue' };
     if (!answer.ok) return unknown(queue, base, `it answered ${answer.status}`);
     const found = recordOf(await answer.json());
@@ -47,17 +65,14 @@ export async function rabbitFacts(
     const exchange = text('dead-letter-exchange');
     // Only through the default exchange is the routing key the queue's name.
     const deadLetters = exchange === '' ? (text('dead-letter-routing-key') ?? queue) : exchange;
-    const letters =
-      exchange === '' && deadLetters !== undefined
-        ? await ask(`/api/queues/${VHOST}/${encodeURIComponent(deadLetters)}`)
-        : undefined;
+    const letters = exchange === '' && deadLetters !== undefined ? await ask(queuePath(deadLetters)) : undefined;
     const readers = letters?.ok === true ? recordOf(await letters.json())['consumer_details'] : undefined;
     return {
       kind: 'queue',
       durable: found['durable'] === true,
       autoDelete: found['auto_delete'] === true,
-      exclusive: own['x-single-active-consumer'] === true,
-      exclusiveSetting: '`x-single-active-consumer` when the queue is declared',
+      exclusive: isExclusive(own),
+      exclusiveSetting: SETTING,
       deliveriesMax: lower('delivery-limit'),
       expiryMs: lower('message-ttl'),
       redeliveryDelayMs: 0,
@@ -69,8 +84,51 @@ export async function rabbitFacts(
           : [`rejected messages go to the exchange ${exchange}; which queues it feeds was not looked at`],
     };
   } catch (error) {
-    return unknown(queue, base, error instanceof Error ? error.message : String(error));
+    return unknown(queue, base, reasonOf(error));
   }
+}
+
+/** One queue after the other. @throws in a sentence where the management does not answer or lets the account see nothing. */
+export async function* rabbitExclusive(
+  connection: BrokerAddress,
+  addresses: readonly string[],
+  management: RabbitManagement,
+): AsyncGenerator<readonly [address: string, Exclusive]> {
+  const { base, ask } = managementOf(connection, management);
+  for (const address of addresses) {
+    const queue = queueOf(address);
+    yield [address, queue === undefined ? { kind: 'unseen', reason: notAQueue(address) } : await askOne(queue)];
+  }
+
+  async function askOne(queue: string): Promise<Exclusive> {
+    const answer = await ask(queuePath(queue)).catch((error: unknown) => {
+      throw new Error(`RabbitMQ's management does not answer at ${base}: ${reasonOf(error)}`);
+    });
+    if (answer.status === 404) return { kind: 'unseen', reason: `RabbitMQ's management knows no queue ${queue}` };
+    if (!answer.ok)
+      throw new Error(
+        `RabbitMQ's management at ${base} shows this account no queue (it needs the tag monitoring or management): it answered ${answer.status}`,
+      );
+    const found = recordOf(await answer.json());
+    return isExclusive(recordOf(found['arguments'])) ? { kind: 'exclusive' } : { kind: 'shared', setting: SETTING };
+  }
+}
+
+/** Only an argument of the queue can say it, no policy. */
+function isExclusive(ownArguments: Record<string, unknown>): boolean {
+  return ownArguments['x-single-active-consumer'] === true;
+}
+
+/** fetch says `fetch failed`; what failed is its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  const code: unknown = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' ? code : error.message;
+}
+
+function notAQueue(address: string): string {
+  return `${address} is not the address of a queue (/amq/queue/NAME or /queue/NAME)`;
 }
 
 /** The one policy that holds for a queue: the highest priority of those whose pattern fits. */
