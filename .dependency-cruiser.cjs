@@ -87,6 +87,14 @@ module.exports = {
       'the admin HTTP is a window on the engine, never a way through it.',
     ),
     {
+      name: 'engine-asks-brokers-only',
+      comment:
+        'Rule 5: of packages/brokers, which also runs brokers, an engine has the one question whether queues are exclusive. Its connections carry no message.',
+      severity: 'error',
+      from: { path: '^apps/engine/', pathNot: TESTS },
+      to: { path: '^packages/brokers/', pathNot: '^packages/brokers/src/check-exclusive\\.ts$' },
+    },
+    {
       name: 'product-never-uses-testkit',
       comment: 'Rule 6: a product that can reach its test services sooner or later has a switch that only tests use.',
       severity: 'error',

@@ -36,6 +36,15 @@ test('a planted import from core to the engine fails the run, even of a type alo
   expect(status).toBe(1);
 });
 
+test('an engine that would run a broker fails the run, one that asks it about its queues does not', () => {
+  write('packages/brokers/src/check-exclusive.ts', "import './run-broker.ts';\nexport const ask = 1;");
+  write('packages/brokers/src/run-broker.ts', 'export const run = 1;');
+  write('apps/engine/src/asks.ts', "export { ask } from '../../../packages/brokers/src/check-exclusive.ts';");
+  expect(cruise().status).toBe(0);
+  write('apps/engine/src/runs.ts', "export { run } from '../../../packages/brokers/src/run-broker.ts';");
+  expect(cruise().stdout).toContain('engine-asks-brokers-only: apps/engine/src/runs.ts');
+});
+
 test('a file with a using declaration is read like any other', () => {
   write(
     'packages/core/src/lane.ts',

@@ -56,6 +56,13 @@ export type StageName = (typeof STAGES)[number];
 export const PIPELINE_STAGES = ['VALIDATE', 'ENRICH', 'ROUTE'] as const;
 export type PipelineStage = (typeof PIPELINE_STAGES)[number];
 
+/**
+ * `source_protection.verdict`: whether the broker gives a source's queue to one reader at a time (G3), as its reader saw
+ * it. NOT_CHECKED: the broker does not show it, or was not to be asked.
+ */
+export const PROTECTION_VERDICTS = ['PROTECTED', 'NOT_PROTECTED', 'NOT_CHECKED'] as const;
+export type ProtectionVerdict = (typeof PROTECTION_VERDICTS)[number];
+
 export const COMMAND_KINDS = [
   'SKIP',
   'REPLAY',

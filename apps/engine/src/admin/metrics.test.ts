@@ -23,7 +23,7 @@ const QUIET: MetricSources = {
   waysIn: () => ({
     replies: { sent: 3, lost: 1 },
     listeners: { wanted: 1, open: 1 },
-    queues: [{ name: 'orders', state: 'RETRYING' }],
+    queues: [{ name: 'orders', state: 'RETRYING', protection: 'NOT_PROTECTED' }],
     held: 2,
   }),
   stages: () => ({ processed: 5, failed: 1, filtered: 0, retried: 0, waiting: 3, waitingBytes: 900 }),
@@ -141,6 +141,8 @@ test('what it writes is the Prometheus text format, with names by its convention
     'inorder_delivery_failures_total{class="ambiguous"}': 1,
     'inorder_delivery_failures_total{class="permanent"}': 0,
     'inorder_source_queues{state="RETRYING"}': 1,
+    'inorder_source_queue_protection{verdict="protected"}': 0,
+    'inorder_source_queue_protection{verdict="not_protected"}': 1,
     'inorder_destination_breaker_open{destination="LIS \\"A\\"\\\\1"}': 1,
     inorder_redis_hints_lost_total: 9,
     inorder_settle_batch_entries_count: 1,

@@ -5,7 +5,14 @@
  * **Invariant:** the number of series is bounded by configuration, not by traffic: no label per interface but for the
  * few that INORDER_METRICS_INTERFACES names, at most DESTINATIONS_MAX destinations (G19), no label from a message (G18).
  */
-import { ATTEMPT_OUTCOMES, type AttemptOutcome, type ErrorClass, errorClass, LANE_STATES } from '@inorder/core';
+import {
+  ATTEMPT_OUTCOMES,
+  type AttemptOutcome,
+  type ErrorClass,
+  errorClass,
+  LANE_STATES,
+  type ProtectionVerdict,
+} from '@inorder/core';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { SettleEntry } from '../adapters/postgres/settle-queries.ts';
 import type { Numbered } from '../delivery/inbox.ts';
@@ -271,7 +278,23 @@ function defineIngest(define: Define, sources: MetricSources): void {
     for (const { state } of sources.waysIn()?.queues ?? []) states[state] += 1;
     return states;
   });
+  define.gauges(
+    'inorder_source_queue_protection',
+    'Queues on brokers read here, by whether the broker gives them to one reader at a time (G3)',
+    'verdict',
+    () => {
+      const verdicts = { protected: 0, not_protected: 0, not_checked: 0 };
+      for (const { protection } of sources.waysIn()?.queues ?? []) verdicts[VERDICT_LABELS[protection]] += 1;
+      return verdicts;
+    },
+  );
 }
+
+const VERDICT_LABELS = {
+  PROTECTED: 'protected',
+  NOT_PROTECTED: 'not_protected',
+  NOT_CHECKED: 'not_checked',
+} as const satisfies Record<ProtectionVerdict, string>;
 
 const NO_INGEST = { stored: 0, duplicates: 0, rejected: 0, released: 0 };
 

@@ -102,7 +102,7 @@ test('a listener that is not open makes it unready, a broker that is away does n
   const waysIn = {
     replies: { sent: 0, lost: 0 },
     listeners: { wanted: 1, open: 1 },
-    queues: [{ name: 'orders', state: 'RETRYING' as const }],
+    queues: [{ name: 'orders', state: 'RETRYING' as const, protection: 'NOT_CHECKED' as const }],
     held: 1,
   };
   const broker = await open({ sources: { waysIn: () => waysIn } });

@@ -2,6 +2,7 @@
  * One engine, put together from its configuration: which parts an instance has follows from its roles. Order of life:
  * lock → Postgres → configuration → heartbeat → lanes → stages → ingest → sources; and back again.
  */
+import { checkExclusive } from '@inorder/brokers/check-exclusive';
 import { type Clock, type InterfaceId, instanceId } from '@inorder/core';
 import { joinSecrets, messageKeyHasher, openSecrets } from '@inorder/db';
 import { COMMANDS_CHANNEL, type ConnectionDocument, type DestinationDocument } from '@inorder/shared';
@@ -178,6 +179,7 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     onRefused: keepRefused(database, logger),
     listenPort: config.amqpPort,
     payloadBytesMax: INGEST_LIMITS.payloadBytesMax,
+    askBroker: checkExclusive,
   });
   const maintenance = new Maintenance({
     database,

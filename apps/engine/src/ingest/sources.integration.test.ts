@@ -29,6 +29,9 @@ beforeEach(async () => {
     onRefused: async () => ({ kind: 'release' }),
     listenPort: port,
     payloadBytesMax: 1_000_000,
+    askBroker: async () => {
+      throw new Error('a listener has no queue to ask about');
+    },
   });
 });
 afterEach(async () => {

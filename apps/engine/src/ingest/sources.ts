@@ -2,12 +2,21 @@
  * The ways in of this instance: one listener per LISTEN connection (if it has a port here), one connection per broker,
  * each reading the sources whose lease we hold (G3).
  */
-import type { Clock, Disposition, InboundHandler, InstanceId, SourceId, SourceStatus } from '@inorder/core';
+import type {
+  Clock,
+  Disposition,
+  InboundHandler,
+  InstanceId,
+  ProtectionVerdict,
+  SourceId,
+  SourceStatus,
+} from '@inorder/core';
 import type { Logger } from 'pino';
 import { AmqpListener, AmqpReceiver, type RefusedMessage, type Resolution } from '../adapters/amqp/index.ts';
 import type { Queries } from '../adapters/postgres/database.ts';
 import type { SiteCache, SiteConnection, SiteSource } from '../site/site-cache.ts';
 import { SourceLeases } from './source-leases.ts';
+import { type AskBroker, type OpenQueue, SourceProtection } from './source-protection.ts';
 
 export interface SourcesOptions {
   readonly queries: Queries;
@@ -22,6 +31,8 @@ export interface SourcesOptions {
   /** In place of the port that a LISTEN connection names; undefined: this instance does not listen. */
   readonly listenPort: number | undefined;
   readonly payloadBytesMax: number;
+  /** Whether queues are exclusive. */
+  readonly askBroker: AskBroker;
 }
 
 /** Properties and headers beside the body. */
@@ -42,7 +53,12 @@ export interface WaysIn {
   /** Listeners that configuration wants of this instance, and those that are open. */
   readonly listeners: { readonly wanted: number; readonly open: number };
   /** Queues on brokers whose lease we hold. */
-  readonly queues: readonly { readonly name: string; readonly state: SourceStatus['state'] }[];
+  readonly queues: readonly {
+    readonly name: string;
+    readonly state: SourceStatus['state'];
+    /** NOT_CHECKED also before anybody asked. */
+    readonly protection: ProtectionVerdict;
+  }[];
   /** Sources whose lease we hold, queues or addresses of our listener. */
   readonly held: number;
   /** To JMSReplyTo, over the connections open now. */
@@ -59,6 +75,7 @@ export class Sources {
   readonly statuses = new Map<SourceId, SourceStatus>();
   private readonly options: SourcesOptions;
   private readonly leases: SourceLeases;
+  private readonly protection: SourceProtection;
   private readonly listeners = new Map<string, Listening>();
   private readonly receivers = new Map<string, Receiving>();
   private work: Promise<void> = Promise.resolve();
@@ -69,6 +86,7 @@ export class Sources {
   constructor(options: SourcesOptions) {
     this.options = options;
     this.leases = new SourceLeases({ ...options, wanted: () => this.wanted(), onChange: () => this.arrange() });
+    this.protection = new SourceProtection({ ...options, ask: options.askBroker, open: () => this.openQueues() });
   }
 
   /** Epoch under which a source may be read now. */
@@ -91,7 +109,11 @@ export class Sources {
       listeners: { wanted: listening.length, open: this.listeners.size },
       queues: held
         .filter((s) => connections.get(s.connectionId) === 'CONNECT')
-        .map((s) => ({ name: s.name, state: this.statuses.get(s.sourceId)?.state ?? 'CONNECTING' })),
+        .map((s) => ({
+          name: s.name,
+          state: this.statuses.get(s.sourceId)?.state ?? 'CONNECTING',
+          protection: this.protection.verdictOf(s.sourceId) ?? 'NOT_CHECKED',
+        })),
       held: held.length,
     };
   }
@@ -100,6 +122,7 @@ export class Sources {
     await this.leases.start();
     this.arrange();
     await this.work;
+    this.protection.start();
     this.options.site.onChange(() => {
       void this.leases.look().then(() => this.arrange());
     });
@@ -112,6 +135,7 @@ export class Sources {
     await this.work;
     this.cancelRetry();
     await Promise.all([
+      this.protection.stop(),
       ...[...this.listeners.values()].map((l) => l.listener.stop()),
       ...[...this.receivers.values()].map((r) => r.receiver.stop()),
     ]);
@@ -132,6 +156,19 @@ export class Sources {
         .filter((s) => readable.has(s.connectionId))
         .map((s) => s.sourceId),
     );
+  }
+
+  private openQueues(): OpenQueue[] {
+    const { site } = this.options;
+    const connections = new Map(site.connections().map((c) => [c.connectionId, c]));
+    return site.sources().flatMap(({ sourceId, name, connectionId, document: { address } }) => {
+      const connection = connections.get(connectionId);
+      const epoch = this.leases.epochOf(sourceId);
+      if (connection?.document.kind !== 'CONNECT' || epoch === undefined) return [];
+      if (this.statuses.get(sourceId)?.state !== 'OPEN') return [];
+      const { document } = connection;
+      return [{ sourceId, name, address, epoch, connection: { connectionId, name: connection.name, document } }];
+    });
   }
 
   /** Brings what is open in line with configuration and leases; one arrangement after the other. */
@@ -162,7 +199,9 @@ export class Sources {
 
   private async close(id: string): Promise<void> {
     await this.listeners.get(id)?.listener.stop();
-    await this.receivers.get(id)?.receiver.stop();
+    const receiving = this.receivers.get(id);
+    await receiving?.receiver.stop();
+    for (const source of receiving?.attached.keys() ?? []) this.protection.forget(source);
     this.listeners.delete(id);
     this.receivers.delete(id);
   }
@@ -172,7 +211,10 @@ export class Sources {
     'handler' | 'onRefused' | 'onStatus' | 'log' | 'clock' | 'containerId' | 'maxMessageBytes'
   > {
     const { handler, onRefused, logger, clock, instance, payloadBytesMax } = this.options;
-    const onStatus = (status: SourceStatus): void => void this.statuses.set(status.sourceId, status);
+    const onStatus = (status: SourceStatus): void => {
+      this.statuses.set(status.sourceId, status);
+      if (status.state === 'OPEN') this.protection.opened(status.sourceId);
+    };
     return {
       handler,
       onRefused,
@@ -276,6 +318,7 @@ export class Sources {
       if (wanted.get(id) === key) continue;
       await open.receiver.detach(id);
       open.attached.delete(id);
+      this.protection.forget(id);
     }
     for (const source of ours) {
       if (open.attached.has(source.sourceId)) continue;

@@ -16,6 +16,8 @@ export const BEHAVIOURS = {
   restart: 'G2: killed and restarted under load: nothing is lost, repeats get no second number, order holds',
   failover: 'G3: an exclusive queue has one reader, and the next one begins with the oldest unsettled message',
   frozen: 'G3: a frozen reader loses the queue; what it hands over when it wakes gets no number, and order holds',
+  protection:
+    'G3: a queue that the broker would give to a second reader is said to be unprotected, and looked at again',
   limits: 'Delivery limit, expiry and a missing exclusive consumer are found by the queue check',
 } as const;
 

@@ -21,6 +21,7 @@ export const LISTENER: Column = {
     restart: yes('the engine itself is killed; the sender repeats what was not accepted'),
     failover: not('there is no queue to hand over; `producers: one` refuses a second sender'),
     frozen: not('nobody else can accept what a frozen engine has not: the sender still has it'),
+    protection: not('there is no queue'),
     limits: not('there is no queue'),
   },
   expected: {
@@ -50,6 +51,7 @@ export const ARTEMIS: Column = {
     restart: yes(),
     failover: yes('`exclusive`'),
     frozen: yes('`exclusive`'),
+    protection: yes('`exclusive`'),
     limits: yes(),
   },
   expected: {
@@ -79,6 +81,7 @@ export const RABBITMQ: Column = {
     restart: yes(),
     failover: yes('`x-single-active-consumer`'),
     frozen: yes('`x-single-active-consumer`'),
+    protection: yes('`x-single-active-consumer`'),
     limits: yes(),
   },
   expected: {

@@ -5,10 +5,11 @@ import type { Column, Peer, Suite } from './column.ts';
 import * as engines from './engines.ts';
 import { limits } from './limits.ts';
 import * as messages from './messages.ts';
+import { protection } from './protection.ts';
 import { QUEUES } from './queues.ts';
 import { record } from './record.ts';
 
-const SUITE: Suite = { ...messages, ...engines, limits };
+const SUITE: Suite = { ...messages, ...engines, protection, limits };
 
 const START_MS_MAX = 400_000;
 const BEHAVIOUR_MS_MAX = 120_000;

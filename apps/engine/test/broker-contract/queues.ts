@@ -14,6 +14,8 @@ export const QUEUES: readonly BrokerQueue[] = [
   ...Array.from({ length: MANY }, (_, index) => ({ name: manyQueue(index) })),
   { name: 'failover', exclusive: true },
   { name: 'frozen', exclusive: true },
+  { name: 'guarded', exclusive: true },
+  { name: 'unguarded' },
   { name: 'limited', deliveriesMax: 3, expiryMs: 3_600_000 },
   { name: 'clean', exclusive: true },
   { name: 'undead', exclusive: true, deadLetter: null },

@@ -177,3 +177,29 @@ test('25,000 interfaces go in at once', { timeout: 60_000 }, async () => {
   expect(counts(await applySite(fresh.pool, site(25_000), options))['interfaces']).toEqual([25_000, 0, 0]);
   expect(counts(await applySite(fresh.pool, site(25_000), options))['interfaces']).toEqual([0, 0, 25_000]);
 });
+
+test('G3: what was seen of a queue goes when the source means another queue or the broker is another, and not else', async () => {
+  const broker = (port: number, address: string, credit: number) =>
+    siteDocumentSchema.parse({
+      connections: { broker: { kind: 'CONNECT', host: '127.0.0.1', port } },
+      sources: { guarded: { connection: 'broker', address, credit, interfaces: [] } },
+    });
+  const see = () =>
+    database.pool.query(`INSERT INTO source_protection (source_id, verdict, detail, checked_at)
+      SELECT source_id, 'PROTECTED', '', now() FROM source ON CONFLICT DO NOTHING`);
+  const seen = async () => {
+    const { rows } = await database.pool.query<{ name: string }>(
+      'SELECT name FROM source_protection JOIN source USING (source_id) ORDER BY name',
+    );
+    return rows.map(({ name }) => name);
+  };
+  await applySite(database.pool, broker(5672, 'orders', 100), options);
+  await see();
+  await applySite(database.pool, broker(5672, 'orders', 50), options);
+  expect(await seen()).toEqual(['guarded', 'orders']);
+  await applySite(database.pool, broker(5672, 'others', 50), options);
+  expect(await seen()).toEqual(['orders']);
+  await see();
+  await applySite(database.pool, broker(5673, 'others', 50), options);
+  expect(await seen()).toEqual(['orders']);
+});

@@ -20,7 +20,10 @@ export async function applySources(
     ]);
     const stored = rows[0];
     const id = stored?.source_id ?? uuidv7();
-    if (stored?.same !== true) await context.tx.query(UPSERT, [id, name, source.connection, document]);
+    if (stored?.same !== true) {
+      await context.tx.query(FORGET_OTHER_QUEUE, [id, source.connection, source.address]);
+      await context.tx.query(UPSERT, [id, name, source.connection, document]);
+    }
     if (stored === undefined) await context.tx.query(INSERT_LEASE, [id]);
     const relinked = await context.tx.query(RELINK, [id, interfaces]);
     if (stored === undefined) created.push(name);
@@ -32,6 +35,11 @@ export async function applySources(
 const COMPARE = `
 SELECT s.source_id, c.name = $2 AND s.document = $3::jsonb AS same
   FROM source s JOIN jms_connection c USING (connection_id) WHERE s.name = $1 FOR UPDATE OF s`;
+
+/** What was seen of another queue says nothing of this one. */
+const FORGET_OTHER_QUEUE = `
+DELETE FROM source_protection p USING source s JOIN jms_connection c USING (connection_id)
+ WHERE p.source_id = $1 AND s.source_id = $1 AND (c.name <> $2 OR s.document->>'address' <> $3)`;
 
 const UPSERT = `
 INSERT INTO source (source_id, name, connection_id, document, updated_at)

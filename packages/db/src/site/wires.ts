@@ -54,6 +54,11 @@ export async function applyWires(
        ON CONFLICT (${id}) DO UPDATE SET document = EXCLUDED.document, secrets = EXCLUDED.secrets, updated_at = now()`,
       [rowId, name, JSON.stringify(split.document), sealSecrets(secrets, rowId, context.secretKey)],
     );
+    if (kind === 'connections') await context.tx.query(FORGET_QUEUES, [rowId]);
   }
   return { created, updated, unchanged: Object.keys(documents).length - created.length - updated.length };
 }
+
+/** What was seen of its queues was seen at another broker, or with another account. source_protection_pkey; sources are few. */
+const FORGET_QUEUES = `
+DELETE FROM source_protection WHERE source_id IN (SELECT source_id FROM source WHERE connection_id = $1)`;
