@@ -15,6 +15,8 @@ const row = (instance: string, more: Partial<InstanceRow>): InstanceRow => ({
   shards: 0,
   epochMax: null,
   sources: 0,
+  unprotected: 0,
+  unprotectedNames: [],
   ...more,
 });
 
@@ -58,4 +60,24 @@ test('instances: what each holds, who is silent, and nobody who stopped with emp
     'deliver-2  deliver watchdog     128     12        0  1.2 s ago           0.1.0',
     '',
   ]);
+});
+
+test('G3: sources whose queues have no exclusive consumer are named below the instances', () => {
+  const names = Array.from({ length: 4 }, (_, index) => `orders-${index + 1}`);
+  const text = stripVTControlCharacters(
+    statusText({
+      processes: [],
+      counters: {
+        ...{ received: 0, delivered: 0, failed: 0, skipped: 0, filtered: 0 },
+        ...{ inFlight: 0, orderViolations: null },
+      },
+      instances: [
+        row('ingest-1', { sources: 30, unprotected: 25, unprotectedNames: names }),
+        row('ingest-2', { sources: 2, unprotected: 2, unprotectedNames: ['a', 'b'] }),
+      ],
+    }),
+  );
+  expect(text.trimEnd().split('\n').at(-1)).toBe(
+    'order not protected against a frozen reader: a, b, orders-1, orders-2, orders-3 and 22 more; inorder doctor says what to set',
+  );
 });

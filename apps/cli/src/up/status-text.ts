@@ -18,6 +18,8 @@ export function statusText({ processes, counters, instances }: SiteStatus): stri
   // One that stopped and gave everything back is history.
   const shown = instances.filter(({ stopped, shards, sources }) => !stopped || shards > 0 || sources > 0);
   if (shown.length > 0) parts.push(instanceTable(shown));
+  const unprotected = unprotectedText(shown);
+  if (unprotected !== '') parts.push(unprotected);
   return parts.join('\n');
 }
 
@@ -35,6 +37,20 @@ function instanceTable(instances: readonly InstanceRow[]): string {
     row.version,
   ]);
   return table([heading, ...rows], ['left', 'left', 'right', 'right', 'right', 'left']);
+}
+
+const NAMES_MAX = 5;
+
+/** Sources whose queues the broker would give to a second reader (G3); '' where there is none. */
+function unprotectedText(instances: readonly InstanceRow[]): string {
+  const count = instances.reduce((sum, each) => sum + each.unprotected, 0);
+  if (count === 0) return '';
+  const names = instances
+    .flatMap((each) => each.unprotectedNames)
+    .sort()
+    .slice(0, NAMES_MAX);
+  const more = count > names.length ? ` and ${count - names.length} more` : '';
+  return `${pc.yellow(`order not protected against a frozen reader: ${names.join(', ')}${more}`)}; inorder doctor says what to set\n`;
 }
 
 function heartbeatText({ alive, stopped, heartbeatAgeMs }: InstanceRow): string {

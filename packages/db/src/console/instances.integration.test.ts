@@ -2,7 +2,7 @@ import { testDatabase } from '@inorder/testkit/services';
 import { expect, test } from 'vitest';
 import { readInstances, readShards } from './instances.ts';
 
-test('instances: who beats, what each holds, and nobody who has been gone for a day with empty hands', async () => {
+test('G3: instances: who beats, what each holds, which of its queues are not protected, and nobody who has been gone for a day with empty hands', async () => {
   await using db = await testDatabase();
   await db.pool.query(`INSERT INTO engine_instance (instance, roles, admin_url, version, started_at, heartbeat_at, stopped_at) VALUES
     ('deliver-10', '{deliver,watchdog}', 'http://127.0.0.1:1', '1', '2026-01-01T00:00:00Z', now() + interval '1 s', NULL),
@@ -19,6 +19,9 @@ test('instances: who beats, what each holds, and nobody who has been gone for a 
   await db.pool.query(`INSERT INTO source_lease (source_id, owner, epoch, expires_at)
     SELECT source_id, CASE name WHEN 's3' THEN NULL ELSE 'ingest-1' END, 1, now() FROM source
     ON CONFLICT (source_id) DO UPDATE SET owner = excluded.owner`);
+  // s3 is read by nobody: whoever reads it next looks again.
+  await db.pool.query(`INSERT INTO source_protection (source_id, verdict, detail, checked_at)
+    SELECT source_id, CASE name WHEN 's1' THEN 'PROTECTED' ELSE 'NOT_PROTECTED' END, '', now() FROM source`);
   await db.pool.query(`INSERT INTO shard_lease (shard, owner, epoch, expires_at)
     SELECT n, CASE WHEN n < 3 THEN 'deliver-10' WHEN n < 5 THEN 'deliver-2' WHEN n = 5 THEN 'gone-with-a-shard' END, 10 * n, now() FROM generate_series(0, 6) n
     ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, epoch = excluded.epoch`);
@@ -46,6 +49,13 @@ test('instances: who beats, what each holds, and nobody who has been gone for a 
     startedAt: Date.parse('2026-01-01T00:00:00Z'),
     heartbeatAgeMs: 0,
   });
+  expect(rows.map(({ unprotected, unprotectedNames }) => [unprotected, unprotectedNames])).toEqual([
+    [0, []],
+    [0, []],
+    [0, []],
+    [1, ['s2']],
+    [0, []],
+  ]);
   const shards = await readShards(db.pool);
   expect(shards).toHaveLength(256);
   expect(shards.slice(4, 8)).toEqual([

@@ -22,7 +22,13 @@ export interface InstanceRow {
   readonly epochMax: number | null;
   /** Sources leased to it: queues that it, and nobody else, reads. */
   readonly sources: number;
+  /** Of these, the queues that the broker would give to a second reader as well (G3). */
+  readonly unprotected: number;
+  /** Their names, at most UNPROTECTED_NAMES_MAX. */
+  readonly unprotectedNames: readonly string[];
 }
+
+export const UNPROTECTED_NAMES_MAX = 20;
 
 /** Heartbeats come every two seconds; older than a lease means dead or cut off. */
 export const INSTANCE_ALIVE_MS_MAX = 10_000;
@@ -31,12 +37,17 @@ export const INSTANCE_ALIVE_MS_MAX = 10_000;
 const INSTANCES = `
 SELECT e.instance, e.roles, e.admin_url, e.version, e.started_at, e.stopped_at IS NOT NULL AS stopped,
        greatest(0, extract(epoch FROM now() - e.heartbeat_at) * 1000)::bigint AS heartbeat_age_ms,
-       coalesce(l.shards, 0)::int AS shards, l.epoch_max, coalesce(s.sources, 0)::int AS sources
+       coalesce(l.shards, 0)::int AS shards, l.epoch_max, coalesce(s.sources, 0)::int AS sources,
+       coalesce(u.names, '{}') AS unprotected_names, coalesce(u.sources, 0)::int AS unprotected
   FROM engine_instance e
   LEFT JOIN (SELECT owner, count(*) AS shards, max(epoch) AS epoch_max FROM shard_lease WHERE owner IS NOT NULL GROUP BY owner) l
     ON l.owner = e.instance
   LEFT JOIN (SELECT owner, count(*) AS sources FROM source_lease WHERE owner IS NOT NULL GROUP BY owner) s
     ON s.owner = e.instance
+  LEFT JOIN (SELECT sl.owner, count(*) AS sources, (array_agg(so.name ORDER BY so.name))[1:${UNPROTECTED_NAMES_MAX}] AS names
+               FROM source_protection p JOIN source_lease sl USING (source_id) JOIN source so USING (source_id)
+              WHERE p.verdict = 'NOT_PROTECTED' AND sl.owner IS NOT NULL GROUP BY sl.owner) u
+    ON u.owner = e.instance
  WHERE e.heartbeat_at > now() - interval '1 day' OR l.owner IS NOT NULL OR s.owner IS NOT NULL
  ORDER BY e.stopped_at IS NOT NULL, e.heartbeat_at DESC
  LIMIT $1`;
@@ -57,6 +68,8 @@ export async function readInstances(pool: pg.Pool, aliveMsMax = INSTANCE_ALIVE_M
     shards: number;
     epoch_max: string | null;
     sources: number;
+    unprotected: number;
+    unprotected_names: string[];
   }>({ name: 'console-instances', text: INSTANCES, values: [INSTANCES_MAX] });
   return rows
     .map((row) => ({
@@ -71,6 +84,8 @@ export async function readInstances(pool: pg.Pool, aliveMsMax = INSTANCE_ALIVE_M
       shards: row.shards,
       epochMax: row.epoch_max === null ? null : Number(row.epoch_max),
       sources: row.sources,
+      unprotected: row.unprotected,
+      unprotectedNames: row.unprotected_names,
     }))
     .sort((a, b) => a.instance.localeCompare(b.instance, 'en', { numeric: true }));
 }

@@ -125,3 +125,28 @@ test('a lane’s facts, wires and commands', async () => {
   expect(await readRecentCommands(db.pool, LANE)).toMatchObject([{ kind: 'PAUSE', status: 'PENDING', actor: 'ada' }]);
   expect(await readLaneFacts(db.pool, 'LAB-9')).toBeNull();
 });
+
+test('G3: a lane’s sources say what was seen of their queues; at our own listener there is no queue', async () => {
+  const run = (sql: string, values: unknown[] = []) => db.pool.query(sql, values);
+  await run(`INSERT INTO jms_connection (connection_id, name, document, updated_at) VALUES
+    (gen_random_uuid(), 'hospital', '{"kind":"CONNECT"}', now()), (gen_random_uuid(), 'ours', '{"kind":"LISTEN"}', now())`);
+  await run(`INSERT INTO source (source_id, connection_id, name, document, updated_at)
+    SELECT gen_random_uuid(), connection_id, n, jsonb_build_object('address', n), now()
+      FROM jms_connection JOIN (VALUES ('hospital', 'fresh'), ('hospital', 'orders'), ('ours', 'direct')) v(name, n) USING (name)`);
+  await run('INSERT INTO source_interface (source_id, interface_id) SELECT source_id, $1 FROM source', [IDLE]);
+  await run(`INSERT INTO source_protection (source_id, verdict, detail, checked_at)
+    SELECT source_id, 'NOT_PROTECTED', 'Set it', '2026-01-01T00:00:00Z' FROM source WHERE name = 'orders'`);
+  const facts = await readLaneFacts(db.pool, 'LAB-2');
+  expect(facts?.sources).toEqual([
+    { name: 'direct', address: 'direct', connection: 'ours', protection: null },
+    {
+      ...{ name: 'fresh', address: 'fresh', connection: 'hospital' },
+      protection: { verdict: 'NOT_CHECKED', detail: '', checkedAt: null },
+    },
+    {
+      ...{ name: 'orders', address: 'orders', connection: 'hospital' },
+      protection: { verdict: 'NOT_PROTECTED', detail: 'Set it', checkedAt: expect.any(String) },
+    },
+  ]);
+  expect(Date.parse(facts?.sources[2]?.protection?.checkedAt ?? '')).toBe(Date.UTC(2026, 0, 1));
+});

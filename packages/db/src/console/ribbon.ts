@@ -8,6 +8,7 @@ import {
   type InterfaceId,
   interfaceId,
   type MessageStatus,
+  type ProtectionVerdict,
   type SequenceNo,
   sequenceNo,
 } from '@inorder/core';
@@ -30,8 +31,24 @@ export interface LaneFacts {
   readonly heldFor: string | null;
   readonly pausedBy: string | null;
   readonly destinations: readonly { readonly name: string; readonly kind: string; readonly address: string }[];
-  readonly sources: readonly { readonly name: string; readonly address: string; readonly connection: string }[];
+  readonly sources: readonly LaneSource[];
   readonly openDeadLetters: number;
+}
+
+export interface LaneSource {
+  readonly name: string;
+  readonly address: string;
+  readonly connection: string;
+  /** What its reader last saw of its queue at the broker (G3); null: our own listener, where there is no queue. */
+  readonly protection: SourceProtection | null;
+}
+
+export interface SourceProtection {
+  readonly verdict: ProtectionVerdict;
+  /** What to set there, or why it could not be checked; may be empty. */
+  readonly detail: string;
+  /** ISO 8601; null: nobody has looked since the source changed. */
+  readonly checkedAt: string | null;
 }
 
 const LANE_FACTS = `
@@ -44,8 +61,11 @@ SELECT i.interface_id, i.code, i.name, i.site, i.tags, i.enabled,
           FROM (SELECT DISTINCT jsonb_array_elements_text(jsonb_path_query_array(r.document, '$.route[*].to')) AS name) n
           LEFT JOIN destination d ON d.name = n.name), '[]') AS destinations,
        COALESCE((SELECT jsonb_agg(jsonb_build_object('name', so.name, 'address', COALESCE(so.document->>'address', ''),
-                  'connection', j.name) ORDER BY so.name)
+                  'connection', j.name, 'protection', CASE WHEN j.document->>'kind' = 'CONNECT' THEN jsonb_build_object(
+                    'verdict', COALESCE(p.verdict, 'NOT_CHECKED'), 'detail', COALESCE(p.detail, ''), 'checkedAt', p.checked_at) END)
+                  ORDER BY so.name)
           FROM source_interface si JOIN source so USING (source_id) JOIN jms_connection j USING (connection_id)
+               LEFT JOIN source_protection p USING (source_id)
          WHERE si.interface_id = i.interface_id), '[]') AS sources,
        (SELECT count(*) FROM dead_letter dl WHERE dl.interface_id = i.interface_id AND dl.resolved_at IS NULL) AS open_dead_letters
   FROM interface i

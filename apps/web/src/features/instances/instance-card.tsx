@@ -6,6 +6,7 @@ import { RelativeTime } from '../../ui/time.tsx';
 import { grouped } from '../lag/numbers.ts';
 import { type Holding, type Instance, presenceOf, rolesOf } from './presence.ts';
 import { PRESENCE_WORDS } from './presence-words.ts';
+import { UnprotectedMark } from './unprotected-queues.tsx';
 
 /**
  * One process and what it holds.
@@ -84,7 +85,12 @@ export function InstanceCard({
               <Fact term="Highest epoch">{instance.epochMax === null ? '–' : grouped(instance.epochMax)}</Fact>
             </>
           )}
-          {ingests && <Fact term="Sources">{instance.sources === 0 ? 'none' : grouped(instance.sources)}</Fact>}
+          {ingests && (
+            <Fact term="Sources">
+              {instance.sources === 0 ? 'none' : grouped(instance.sources)}
+              <UnprotectedMark instance={instance} />
+            </Fact>
+          )}
         </dl>
       )}
     </article>
@@ -95,7 +101,7 @@ function Fact({ term, children }: { term: string; children: ReactNode }) {
   return (
     <div className="min-w-0">
       <dt className="text-xs text-muted">{term}</dt>
-      <dd className="tabular flex items-center gap-1.5 font-medium">{children}</dd>
+      <dd className="tabular flex flex-wrap items-center gap-x-1.5 font-medium">{children}</dd>
     </div>
   );
 }

@@ -10,10 +10,13 @@ import { EmptyState, ErrorState } from '../../ui/state.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { InstanceCard } from './instance-card.tsx';
 import { useOwnerLooks } from './owner-looks.ts';
-import { holdingsOf, hostsOf, type Instance, inOrder, presenceOf } from './presence.ts';
+import { holdingsOf, hostsOf, type Instance, inOrder, presenceOf, unprotectedOf } from './presence.ts';
 import { RoleTiles } from './role-tiles.tsx';
 import { ShardStrip } from './shard-strip.tsx';
+import { UnprotectedQueues } from './unprotected-queues.tsx';
 
+/** Sources that are named where they have no exclusive consumer; the others are counted. */
+const NAMES_MAX = 5;
 const READ_MS = 2000;
 /** Two readings missed: what is on screen is called old. */
 const OLD_MS = 3 * READ_MS;
@@ -83,6 +86,7 @@ function Instances({
   return (
     <>
       <RoleTiles hosts={hostsOf(instances)} />
+      <UnprotectedQueues queues={unprotectedOf(instances, NAMES_MAX)} />
       <ShardStrip shards={shards} holdings={holdings} looks={looks} />
       <ul aria-label="Instances" className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
         {inOrder(instances).map((instance) => (

@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { coloursOf, holdingsOf, hostsOf, type Instance, inOrder, presenceOf, rangesText, rolesOf } from './presence.ts';
+import {
+  coloursOf,
+  holdingsOf,
+  hostsOf,
+  type Instance,
+  inOrder,
+  presenceOf,
+  rangesText,
+  rolesOf,
+  unprotectedOf,
+} from './presence.ts';
 
 const instance = (name: string, more: Partial<Instance> = {}): Instance => ({
   instance: name,
@@ -12,6 +22,8 @@ const instance = (name: string, more: Partial<Instance> = {}): Instance => ({
   shards: 0,
   epochMax: null,
   sources: 0,
+  unprotected: 0,
+  unprotectedNames: [],
   ...more,
 });
 
@@ -86,4 +98,13 @@ test('an owner keeps its colour while others come and go, and a free colour is u
   const ten = coloursOf(second, ['b', 'c', 'd', ...'efghijk']);
   expect(ten.size).toBe(10);
   expect(new Set(ten.values()).size).toBe(8);
+});
+
+test('G3: queues without an exclusive consumer are counted over all instances and named by name', () => {
+  expect(unprotectedOf([instance('a')], 3)).toEqual({ count: 0, names: [] });
+  const of = [
+    instance('a', { unprotected: 25, unprotectedNames: ['q10', 'q2'] }),
+    instance('b', { unprotected: 2, unprotectedNames: ['q1', 'q30'] }),
+  ];
+  expect(unprotectedOf(of, 3)).toEqual({ count: 27, names: ['q1', 'q2', 'q10'] });
 });

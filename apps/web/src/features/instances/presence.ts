@@ -39,6 +39,24 @@ export function inOrder(instances: readonly Instance[]): Instance[] {
   return [...instances].sort((a, b) => rank(a) - rank(b));
 }
 
+/** Sources whose queues have no exclusive consumer (G3). */
+export interface Unprotected {
+  readonly count: number;
+  /** The first of them by name, at most `namesMax`. */
+  readonly names: readonly string[];
+}
+
+export function unprotectedOf(
+  instances: readonly Pick<Instance, 'unprotected' | 'unprotectedNames'>[],
+  namesMax: number,
+): Unprotected {
+  const names = instances.flatMap((each) => each.unprotectedNames);
+  return {
+    count: instances.reduce((sum, each) => sum + each.unprotected, 0),
+    names: names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).slice(0, namesMax),
+  };
+}
+
 export interface Holding {
   readonly owner: string;
   readonly shards: readonly number[];

@@ -23,6 +23,7 @@ import { useLane } from './use-lane.ts';
 import { Wires } from './wires.tsx';
 
 const REFRESH_MS = 2000;
+const WIRES_MS = 30_000;
 /** Whoever comes back to the page sees the lane as it is: what was read before may be older than the last act on it. */
 const RETURNING = { refetchOnMount: 'always' } as const;
 
@@ -40,7 +41,10 @@ export function InterfacePage({ snapshot, facts: firstFacts, user }: InterfacePa
   const live = useLane(code, snapshot);
   const { lane } = live;
 
-  const facts = useQuery(trpc.lanes.read.queryOptions({ code }, { initialData: firstFacts, ...RETURNING })).data;
+  // What is seen of its wires changes without a number moving.
+  const facts = useQuery(
+    trpc.lanes.read.queryOptions({ code }, { initialData: firstFacts, refetchInterval: WIRES_MS, ...RETURNING }),
+  ).data;
   // While numbers wait, those behind the head change in the stages, which the lane's own numbers do not tell.
   const waiting = {
     placeholderData: keepPreviousData,

@@ -1,16 +1,18 @@
 import { FileCog, LogIn, LogOut, type LucideIcon } from 'lucide-react';
 import type { ReactNode } from 'react';
+import type { RouterOutputs } from '../../trpc/outputs.ts';
 import { RelativeTime } from '../../ui/time.tsx';
+import { SourceProtection } from './source-protection.tsx';
 
 interface WiresProps {
-  readonly sources: readonly { readonly name: string; readonly address: string; readonly connection: string }[];
+  readonly sources: RouterOutputs['lanes']['read']['sources'];
   readonly destinations: readonly { readonly name: string; readonly kind: string; readonly address: string }[];
   readonly revision: number;
   readonly revisionAt: Date | null;
   readonly revisionBy: string | null;
 }
 
-/** Where its orders come from, where they go, and under which revision. */
+/** Where its orders come from and what their order rests on there, where they go, and under which revision. */
 export function Wires({ sources, destinations, revision, revisionAt, revisionBy }: WiresProps) {
   return (
     <section aria-labelledby="wires-title" className="rounded-xl border bg-surface">
@@ -21,12 +23,15 @@ export function Wires({ sources, destinations, revision, revisionAt, revisionBy 
         <Wire icon={LogIn} label="From">
           {sources.length === 0 && <span className="text-muted">no source feeds it</span>}
           {sources.map((source) => (
-            <p key={source.name}>
-              <span className="font-medium">{source.name}</span>{' '}
-              <span className="break-all text-muted">
-                {source.address} on {source.connection}
-              </span>
-            </p>
+            <div key={source.name} className="not-last:mb-1.5">
+              <p>
+                <span className="font-medium">{source.name}</span>{' '}
+                <span className="break-all text-muted">
+                  {source.address} on {source.connection}
+                </span>
+              </p>
+              {source.protection !== null && <SourceProtection protection={source.protection} />}
+            </div>
           ))}
         </Wire>
         <Wire icon={LogOut} label="To">

@@ -265,3 +265,29 @@ test('a number that retention removed is not there any more, and says what it we
     message: expect.stringContaining('removed by retention'),
   });
 });
+
+test('G3: a source whose queue is not protected is shown at its interfaces and at the instance that reads it', async () => {
+  const site = siteDocumentSchema.parse({
+    connections: { hospital: { kind: 'CONNECT', host: '127.0.0.1', port: 5672 } },
+    sources: { wards: { connection: 'hospital', address: 'hl7.wards', interfaces: [CODE] } },
+  });
+  await applySite(db.pool, site, { actor: 'test', secretKey: parseSecretKey(secretKey) });
+  await db.pool.query(`INSERT INTO engine_instance (instance, roles, version) VALUES ('ingest-1', '{ingest}', '1')`);
+  await db.pool.query(
+    `UPDATE source_lease SET owner = 'ingest-1' FROM source s WHERE s.source_id = source_lease.source_id AND s.name = 'wards'`,
+  );
+  const shown = async () => {
+    const { sources } = await as('viewer').lanes.read({ code: CODE });
+    const { instances } = await as('viewer').instances.list();
+    const reader = instances.find(({ instance }) => instance === 'ingest-1');
+    return [sources.find(({ name }) => name === 'wards')?.protection, reader?.unprotected, reader?.unprotectedNames];
+  };
+  expect(await shown()).toEqual([{ verdict: 'NOT_CHECKED', detail: '', checkedAt: null }, 0, []]);
+  await db.pool.query(`INSERT INTO source_protection (source_id, verdict, detail, checked_at)
+    SELECT source_id, 'NOT_PROTECTED', 'Set exclusive on the queue', now() FROM source WHERE name = 'wards'`);
+  expect(await shown()).toEqual([
+    { verdict: 'NOT_PROTECTED', detail: 'Set exclusive on the queue', checkedAt: expect.any(String) },
+    1,
+    ['wards'],
+  ]);
+});
