@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '..');
 /** A list that grew would hide a promise that lost its test. Take a number out here when it leaves the JSON file. */
-const BASELINE = ['G21'];
+const BASELINE: readonly string[] = [];
 
 const TEST_FILES = [
   '{apps,packages}/*/{src,test}/**/*.test.{ts,tsx}',

@@ -107,8 +107,10 @@ export class Lane {
 
   /** A copy of the head may be out, and no attempt in Postgres says so: only an owner that was told "unclean" will know. */
   get knowsMoreThanPostgres(): boolean {
-    const { maybeSent, unknowns } = this.state.tries;
-    return maybeSent && unknowns === 0;
+    const { phase, tries } = this.state;
+    // A lane held because Postgres was restored is opened as one that may have sent, whoever opens it.
+    const restored = phase.name === 'HELD' && phase.reason === 'RESTORED';
+    return tries.maybeSent && tries.unknowns === 0 && !restored;
   }
 
   /** Starts nothing new; what is under way goes on. */

@@ -1,6 +1,6 @@
 /** What a lane does with a command that was carried out in Postgres. */
 import { nextSequenceNo } from '../ids.ts';
-import { advance, noOutcome, withOutcomes } from './advance.ts';
+import { advance, holdUnknown, noOutcome, withOutcomes } from './advance.ts';
 import type { In, Of } from './events.ts';
 import { type AttemptNote, type Decision, type LaneState, NO_TRIES, type Outcome, type WaitingPhase } from './state.ts';
 import { windowGet } from './window.ts';
@@ -25,6 +25,10 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
     changes.outcomes.filter((o) => o.outcome === undefined).map((o) => o.sequenceNo),
   );
   if (changes.resolution !== undefined) return resolveUnknown(cleared, before, changes.resolution, event.nowAt);
+  // Restored (G21): what is skipped or repaired meanwhile prepares the release and is none, and the release is of that
+  // hold alone, so that a head which must hold for a reason of its own still does.
+  const restored = before.name === 'HELD' && before.reason === 'RESTORED';
+  if (restored) return whileRestored(cleared, before, changes.release === true, event.nowAt);
   const released = changes.release === true && before.name === 'HELD';
   const phase: WaitingPhase = released || touchesHead ? { name: 'RESTING' } : goesOnAs(before);
   const next: LaneState = {
@@ -40,6 +44,14 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
     failedRunCode: released ? null : cleared.failedRunCode,
   };
   return advance(next, event.nowAt);
+}
+
+function whileRestored(state: LaneState, before: WaitingPhase, released: boolean, nowAt: number): Decision {
+  if (!released) return advance({ ...state, phase: before }, nowAt);
+  const head = nextSequenceNo(state.checkpoint);
+  const granted = state.granted >= head && windowGet(state.window, head)?.status === 'PROCESSED';
+  if (granted && state.policy.onUnknown === 'hold') return holdUnknown(state, nowAt);
+  return advance({ ...state, phase: { name: 'RESTING' }, sinceAt: nowAt }, nowAt);
 }
 
 /**

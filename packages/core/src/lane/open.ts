@@ -74,16 +74,20 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
   if ((record.heldFor === 'PASS_LIMIT' || record.heldFor === 'ON_FAILURE') && outcome?.status === 'FAILED') {
     return held(known, head, record.heldFor, outcome.code);
   }
-  if (record.heldFor === 'RESTORED') return held(known, head, 'RESTORED', null);
+  // What was sent after the backup is not known here: a copy of any number that stands here may be at the laboratory.
+  if (record.heldFor === 'RESTORED')
+    return held(head <= record.highWater ? maybeSent(known) : known, head, 'RESTORED', null);
   if (outcome?.status === 'PROCESSED') {
     const granted = record.granted >= head;
     if (record.heldFor === 'UNKNOWN_OUTCOME') return held(known, head, 'UNKNOWN_OUTCOME', null);
     if (!clean && record.policy.onUnknown === 'hold' && granted) return holdUnknown(known, nowAt);
-    if (!clean && record.policy.onUnknown === 'resend') {
-      return advance({ ...known, tries: { ...record.headTries, maybeSent: true } }, nowAt);
-    }
+    if (!clean && record.policy.onUnknown === 'resend') return advance(maybeSent(known), nowAt);
   }
   return advance(known, nowAt);
+}
+
+function maybeSent(state: LaneState): LaneState {
+  return { ...state, tries: { ...state.tries, maybeSent: true } };
 }
 
 /** Only a number that was passed makes later ones depend on it: one that failed further ahead says nothing of the head. */

@@ -135,7 +135,7 @@ WITH skipped AS (
   UPDATE dead_letter d SET resolved_at = now(), resolution = 'SKIPPED' FROM skipped s WHERE d.message_id = s.message_id AND d.resolved_at IS NULL
 ), released AS (
   UPDATE message_delivery_checkpoint c SET held_for = NULL
-   WHERE c.interface_id = $1 AND c.held_for IS NOT NULL AND EXISTS (SELECT 1 FROM skipped s WHERE s.sequence_no = c.last_delivered_sequence + 1)
+   WHERE c.interface_id = $1 AND c.held_for <> 'RESTORED' AND EXISTS (SELECT 1 FROM skipped s WHERE s.sequence_no = c.last_delivered_sequence + 1)
 )
 SELECT sequence_no, message_id FROM skipped`,
 };
@@ -175,7 +175,7 @@ WITH repaired AS (
   UPDATE dead_letter d SET resolved_at = now(), resolution = 'REPAIRED' FROM repaired r WHERE d.message_id = r.message_id AND d.resolved_at IS NULL
 ), released AS (
   UPDATE message_delivery_checkpoint c SET held_for = NULL
-   WHERE c.interface_id = $1 AND c.held_for IS NOT NULL AND EXISTS (SELECT 1 FROM repaired r WHERE r.sequence_no = c.last_delivered_sequence + 1)
+   WHERE c.interface_id = $1 AND c.held_for <> 'RESTORED' AND EXISTS (SELECT 1 FROM repaired r WHERE r.sequence_no = c.last_delivered_sequence + 1)
 )
 SELECT sequence_no, message_id FROM repaired`,
 };
@@ -230,7 +230,8 @@ const RESUME: Statement = {
   text: `
 UPDATE message_delivery_checkpoint
    SET paused_at = NULL, paused_by = NULL,
-       failed_run = CASE WHEN $2 THEN 0 ELSE failed_run END, failed_run_code = CASE WHEN $2 THEN NULL ELSE failed_run_code END,
+       failed_run = CASE WHEN $2 AND held_for IS DISTINCT FROM 'RESTORED' THEN 0 ELSE failed_run END,
+       failed_run_code = CASE WHEN $2 AND held_for IS DISTINCT FROM 'RESTORED' THEN NULL ELSE failed_run_code END,
        held_for = CASE WHEN $2 THEN NULL ELSE held_for END
  WHERE interface_id = $1`,
 };
@@ -239,7 +240,10 @@ export async function pauseLane(tx: Queries, id: InterfaceId, by: string): Promi
   await tx.query(PAUSE, [id, by]);
 }
 
-/** `release` also ends a hold (pass limit, on failure, restored). */
+/**
+ * `release` also ends a hold (pass limit, on failure, restored). Released from RESTORED a lane begins as its next owner
+ * would begin it: what counted towards the pass limit still counts.
+ */
 export async function resumeLane(tx: Queries, id: InterfaceId, release: boolean): Promise<void> {
   await tx.query(RESUME, [id, release]);
 }
