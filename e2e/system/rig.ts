@@ -330,7 +330,7 @@ export interface AttemptRow {
 export function attemptsOf(rig: Rig, code = CODE): Promise<AttemptRow[]> {
   return rig.query<AttemptRow & pg.QueryResultRow>(
     `SELECT a.sequence_no::int AS n, a.kind::text AS kind, a.outcome::text AS outcome, a.error_code AS code, a.ack_code AS ack,
-            a.control_id AS control, a.epoch::int AS epoch
+            a.control_id AS control, a.epoch::float8 AS epoch
        FROM delivery_attempt a JOIN interface i USING (interface_id) WHERE i.code = $1 ORDER BY a.ended_at, a.attempt_id`,
     [code],
   );

@@ -2,6 +2,7 @@ export * from './audit.ts';
 export * from './commands.ts';
 export * from './message-key.ts';
 export * from './migrate.ts';
+export * from './restored.ts';
 export * from './secrets.ts';
 export * from './site/apply.ts';
 export * from './site/demo.ts';

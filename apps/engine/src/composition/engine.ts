@@ -115,6 +115,14 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
     logger,
     instanceHeartbeatMs: settings.instanceHeartbeatMs,
     leaseMs: settings.leaseMs,
+    checkIdentity: (queries) => store.identity.check(queries),
+  });
+  // Revisions and versions given after a backup are given again, with other content.
+  store.identity.onOther(() => {
+    site.forget();
+    void site
+      .refresh()
+      .catch((error: unknown) => logger.warn({ code: errorCodeOf(error) }, 'configuration not read yet'));
   });
   const ownerOf = (id: InterfaceId): string | null => {
     const shard = site.interfaceById(id)?.shard;

@@ -2,9 +2,10 @@
 import { type Clock, type InstanceId, instanceId } from '@inorder/core';
 import type { Logger } from 'pino';
 import { releaseOwnClaims } from '../adapters/postgres/claim-queries.ts';
-import { createDatabase, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
+import { createDatabase, type Database, errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
 import { openPlanSnapshots, type PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
 import { checkStore } from '../adapters/postgres/store-check.ts';
+import { StoreIdentity } from '../adapters/postgres/store-identity.ts';
 import type { EngineConfig } from '../config.ts';
 
 export interface Store {
@@ -17,14 +18,22 @@ export interface Store {
    */
   readonly leaseDatabase: Database;
   readonly snapshots: PlanSnapshots;
+  /** Notices another Postgres (G21), on each new connection of the two above and wherever it is asked. */
+  readonly identity: StoreIdentity;
   close(): Promise<void>;
 }
 
 /** @throws where Postgres is away, or may forget a commit and nobody said that this is well. */
 export async function openStore(config: EngineConfig, clock: Clock, logger: Logger): Promise<Store> {
   const onIdleError = (error: Error): void => logger.warn({ code: errorCodeOf(error) }, 'postgres connection lost');
-  const common = { url: config.databaseUrl, clock, onIdleError };
   const named = (what: string): string => `inorder ${config.instance}${what}`;
+  const identity = new StoreIdentity({ url: config.databaseUrl, applicationName: named(' identity'), logger });
+  const common = {
+    url: config.databaseUrl,
+    clock,
+    onIdleError,
+    admit: (queries: Queries): Promise<void> => identity.check(queries),
+  };
   const database = createDatabase({
     ...common,
     statementTimeoutMs: 10_000,
@@ -53,6 +62,7 @@ export async function openStore(config: EngineConfig, clock: Clock, logger: Logg
     laneDatabase,
     leaseDatabase,
     snapshots,
+    identity,
     async close() {
       await Promise.all([leaseDatabase.close(), laneDatabase.close(), database.close(), snapshots.close()]);
     },

@@ -217,6 +217,8 @@ export class Lanes implements LaneInbox {
   }
 
   released(lane: Lane, reason: HoldReason): void {
+    // One incident tells of all of these, and ends with the last (store-identity.ts).
+    if (reason === 'RESTORED') return;
     this.options.incidents.close(reason, 'INTERFACE', lane.code);
   }
 

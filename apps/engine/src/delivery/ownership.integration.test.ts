@@ -55,6 +55,7 @@ function member(name: string, change: Partial<OwnershipOptions> = {}): Member {
     logger: pino({ level: 'silent' }),
     instanceHeartbeatMs: DELIVERY_DEFAULTS.instanceHeartbeatMs,
     leaseMs: DELIVERY_DEFAULTS.leaseMs,
+    checkIdentity: async () => undefined,
   });
   const ownership = new Ownership({
     queries: database,

@@ -170,6 +170,9 @@ export class Ownership {
         seen.lease.epoch === lease.epoch &&
         seen.lease.renewals === lease.renewals;
       if (!same) this.seenLeases.set(lease.shard, { lease, sinceMs: nowMs });
+      // Epochs only grow: a later one is somebody else's, or Postgres is another (G21). No need to wait for the renewal.
+      const hold = this.held.get(lease.shard);
+      if (hold !== undefined && lease.epoch > hold.epoch) this.lose(hold);
     }
     this.watchSilence(nowMs);
   }

@@ -52,6 +52,7 @@ async function begin(): Promise<void> {
     logger: silent,
     instanceHeartbeatMs: 2000,
     leaseMs: 10_000,
+    checkIdentity: async () => undefined,
   });
   delivery = createDelivery({
     database,

@@ -19,6 +19,8 @@ export interface PresenceOptions {
   readonly instanceHeartbeatMs: number;
   /** Silence after which an instance counts as dead. */
   readonly leaseMs: number;
+  /** Before each look: what is to be seen must be seen in the Postgres we know, or lanes hold first (G21). */
+  readonly checkIdentity: (queries: Queries) => Promise<void>;
 }
 
 export class Presence {
@@ -128,7 +130,8 @@ export class Presence {
   }
 
   private async look(first: boolean): Promise<void> {
-    const { queries, card, clock } = this.options;
+    const { queries, card, clock, checkIdentity } = this.options;
+    await checkIdentity(queries);
     if (this.looks % 2 === 0) await beat(queries, card, first);
     this.looks += 1;
     this.last = await observe(queries);

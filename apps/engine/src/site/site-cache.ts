@@ -124,6 +124,8 @@ export interface SiteCache {
    * @throws what `classify` understands.
    */
   codes(table: SiteCodeTable, codes: readonly string[]): Promise<Map<string, CodeEntry | null>>;
+  /** What was read so far is of another Postgres: documents, codes and versions are read again when they are needed (G21). */
+  forget(): void;
   /** Compares versions and loads if they differ. Calls at once share one look. @throws what `classify` understands. */
   refresh(): Promise<void>;
   /** Called after each refresh that found a change. The returned function takes the listener back. */
@@ -186,6 +188,7 @@ class PostgresSiteCache implements SiteCache {
   #next: Promise<void> | undefined;
   #cancelTimer = (): void => undefined;
   #unlisten = async (): Promise<void> => undefined;
+  #forgotten = false;
   #closed = false;
 
   constructor(options: SiteCacheOptions) {
@@ -292,6 +295,13 @@ class PostgresSiteCache implements SiteCache {
     return found;
   }
 
+  forget(): void {
+    this.#documents.clear();
+    this.#shared.clear();
+    this.#codes.clear();
+    this.#forgotten = true;
+  }
+
   refresh(): Promise<void> {
     // A look under way may have begun before the change the caller knows of: it waits for the next one, shared by all.
     if (this.#refreshing !== undefined) {
@@ -311,7 +321,9 @@ class PostgresSiteCache implements SiteCache {
 
   async #look(): Promise<void> {
     const { database } = this.#options;
-    if (this.#version > 0 && (await readSiteVersion(database)) === this.#site.version) return;
+    const known = this.#version > 0 && !this.#forgotten;
+    if (known && (await readSiteVersion(database)) === this.#site.version) return;
+    this.#forgotten = false;
     this.#site = this.#read(await readSite(database));
     this.#version += 1;
     for (const listener of this.#listeners) listener();

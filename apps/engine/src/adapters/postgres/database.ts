@@ -56,6 +56,8 @@ export interface DatabaseOptions {
   /** Pause between two tries of a lost `listen` connection. */
   readonly listenRetryMs?: number;
   readonly clock: Clock;
+  /** Asked on each new connection before anybody gets it: may this server be worked with? A rejection is the asker's error. */
+  readonly admit?: (queries: Queries) => Promise<void>;
   /** Told of errors on idle connections; they need no other answer. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -76,7 +78,7 @@ function giveUpOn(statementTimeoutMs: number): string {
 }
 
 export function createDatabase(options: DatabaseOptions): Database {
-  const { statementTimeoutMs } = options;
+  const { statementTimeoutMs, admit } = options;
   const connection = {
     connectionString: options.url,
     application_name: options.applicationName,
@@ -89,10 +91,23 @@ export function createDatabase(options: DatabaseOptions): Database {
     idleTimeoutMillis: 0,
     options: `${PLANNING} ${giveUpOn(statementTimeoutMs)}`,
   };
-  const pool = new pg.Pool({ ...connection, max: options.connectionsMax });
-  const keyed = new pg.Pool({
+  const pooled = {
     ...connection,
-    options: `${connection.options} ${KEYED_PLANNING}`,
+    ...(admit === undefined
+      ? {}
+      : {
+          verify: (client: pg.PoolClient, done: (error?: Error) => void): void => {
+            admit({ query: (statement, values) => run(client, statement, values) }).then(
+              () => done(),
+              (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+            );
+          },
+        }),
+  };
+  const pool = new pg.Pool({ ...pooled, max: options.connectionsMax });
+  const keyed = new pg.Pool({
+    ...pooled,
+    options: `${pooled.options} ${KEYED_PLANNING}`,
     max: options.keyedConnectionsMax ?? 3,
   });
   for (const each of [pool, keyed]) each.on('error', (error) => options.onIdleError?.(error));
