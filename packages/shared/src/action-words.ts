@@ -57,6 +57,12 @@ export const HOLD_LANE_WORDS = {
   means: 'Newer orders wait until each late replay was tried; one that has to be tried again lets them go on.',
 } as const;
 
+/** What lanes that hold since a restore are said to do, on every screen and the command line (G21). */
+export function restoredWords({ lanes, paused }: { readonly lanes: number; readonly paused: number }): string {
+  const hold = `${lanes} ${lanes === 1 ? 'lane holds' : 'lanes hold'}`;
+  return paused === 0 ? hold : `${hold}, ${paused} of them paused as well`;
+}
+
 /** What happens to so many numbers, after the count: "1 passed without delivery", "2 will be …". */
 export function effectWords(effect: PlanEffect, count: number): string {
   switch (effect) {

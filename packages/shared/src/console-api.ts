@@ -79,6 +79,18 @@ export const requestedActsSchema = z.discriminatedUnion('ok', [
   z.looseObject({ ok: z.literal(false), changed: z.array(plannedActSchema) }),
 ]);
 
+/** `lanes.restored`: after a restore or a fail-over lanes hold until they are released (G21). */
+export const restoredSchema = z.looseObject({
+  heldAt: z.date().nullable(),
+  generation: z.int(),
+  lanes: z.int(),
+  paused: z.int(),
+});
+export type RestoredLanes = z.infer<typeof restoredSchema>;
+
+/** `commands.releaseRestored`. */
+export const releasedSchema = z.looseObject({ lanes: z.int() });
+
 /** `messages.get`. */
 export const tracedMessageSchema = z.looseObject({
   interfaceCode: z.string(),

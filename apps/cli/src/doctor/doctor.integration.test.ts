@@ -158,6 +158,27 @@ test('an empty database, a wrong password and a server that is not there are tol
   expect(JSON.stringify(findings)).not.toContain(gone.password);
 });
 
+test('G21: a role that may not ask for system identifier and timeline is told', async () => {
+  await using store = await testDatabase();
+  const role = `doctor_${process.pid}`;
+  await store.pool.query('REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC');
+  await store.pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'plain'`);
+  try {
+    await store.pool.query(`GRANT USAGE ON SCHEMA parts TO ${role}`);
+    await store.pool.query(`GRANT SELECT ON ALL TABLES IN SCHEMA public, parts TO ${role}`);
+    const plain = new URL(store.url);
+    plain.username = role;
+    plain.password = 'plain';
+    expect(await found('Postgres', plain.href)).toContainEqual({
+      level: 'warning',
+      what: 'this role may not ask for the system identifier and the timeline',
+    });
+  } finally {
+    await store.pool.query(`DROP OWNED BY ${role}`);
+    await store.pool.query(`DROP ROLE ${role}`);
+  }
+});
+
 test('payloads in the default partition and partitions not made ahead are found', async () => {
   const { rows } = await pool.query<{ name: string }>(
     `SELECT c.oid::regclass::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

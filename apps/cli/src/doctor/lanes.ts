@@ -41,7 +41,9 @@ async function holds(found: Findings, client: pg.Client): Promise<void> {
     found.problem(
       `${names(lanes.map((lane) => lane.code))} ${verb(lanes.length, 'holds', 'hold')}: ${HOLD_WORDS[reason]}`,
       'Later orders of the interface wait behind it.',
-      'Look at the lane in the console, decide, and let it go on: ./inorder resume, or resolve for an unknown outcome.',
+      reason === 'RESTORED'
+        ? 'Compare with the laboratories and the senders (docs/operations/restored.md), then ./inorder resume --all-restored.'
+        : 'Look at the lane in the console, decide, and let it go on: ./inorder resume, or resolve for an unknown outcome.',
     );
   }
   const paused = rows.filter((row) => row.paused);

@@ -43,6 +43,7 @@ export async function examinePostgres(client: pg.Client, url: string): Promise<F
   serverLog(found, settings);
   await wire(found, client, url);
   await standing(found, client);
+  await identity(found, client);
   await connections(found, client, settings);
   await clocks(found, client, settings);
   await schema(found, client);
@@ -146,6 +147,22 @@ async function standing(found: Findings, client: pg.Client): Promise<void> {
       `${count(row.old.length, 'transaction')} older than ${OLD_TRANSACTION_MINUTES} minutes (${names(row.old)})`,
       'Vacuum cannot clean up behind it, so the tables grow.',
       'End it, and look at what opened it.',
+    );
+}
+
+/** As the engines ask it; whether lanes hold because of the answer stands under "lanes". */
+async function identity(found: Findings, client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AND has_function_privilege('pg_current_wal_lsn()', 'EXECUTE')
+        AND has_function_privilege('pg_walfile_name(pg_lsn)', 'EXECUTE') AS may`,
+  );
+  if (rows[0]?.may === true)
+    found.ok('a restore or a fail-over of this server is noticed: system identifier and timeline');
+  else
+    found.warning(
+      'this role may not ask for the system identifier and the timeline',
+      'A server that was failed over or recovered from a backup is not noticed, and no lane holds.',
+      'GRANT EXECUTE ON FUNCTION pg_control_system(), pg_current_wal_lsn(), pg_walfile_name(pg_lsn) to it; else stop the engines and pause the lanes by hand then.',
     );
 }
 

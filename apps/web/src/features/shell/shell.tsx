@@ -4,6 +4,7 @@ import Link from 'next/link';
 import { usePathname, useRouter } from 'next/navigation';
 import { type ReactNode, useRef } from 'react';
 import { cn } from '../../ui/class-names.ts';
+import { RestoredBanner } from '../restored/restored-banner.tsx';
 import { JumpBox } from './jump-box.tsx';
 import { NAVIGATION, type NavigationItem } from './navigation.ts';
 import type { Theme } from './theme.ts';
@@ -61,6 +62,7 @@ export function Shell({
           <UserMenu name={user.name} email={user.email} role={user.role} theme={theme} />
         </div>
       </header>
+      <RestoredBanner user={user} />
       <main id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col pb-14 outline-none sm:pb-0">
         {children}
       </main>

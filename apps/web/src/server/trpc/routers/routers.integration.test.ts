@@ -291,3 +291,29 @@ test('G3: a source whose queue is not protected is shown at its interfaces and a
     ['wards'],
   ]);
 });
+
+test('G17, G21: whoever may act releases all lanes that hold since a restore, with a reason, and only of that restore', async () => {
+  expect(await as('viewer').lanes.restored()).toEqual({ heldAt: null, generation: 1, lanes: 0, paused: 0 });
+  await db.pool.query('UPDATE store_identity SET generation = 2, held_at = now()');
+  await db.pool.query("UPDATE message_delivery_checkpoint SET held_for = 'RESTORED'");
+  expect(await as('viewer').lanes.restored()).toMatchObject({ heldAt: expect.any(Date), generation: 2, lanes: 1 });
+  const reason = 'compared with the laboratory';
+  await expect(as('analyst').commands.releaseRestored({ generation: 2, reason })).rejects.toMatchObject({
+    cause: { permission: 'lane.act' },
+  });
+  await expect(as('operator').commands.releaseRestored({ generation: 2, reason: 'go' })).rejects.toMatchObject({
+    code: 'BAD_REQUEST',
+  });
+  await expect(as('operator').commands.releaseRestored({ generation: 1, reason })).rejects.toMatchObject({
+    code: 'CONFLICT',
+  });
+  expect(await as('operator').commands.releaseRestored({ generation: 2, reason })).toEqual({ lanes: 1 });
+  expect(await audit('store.release')).toEqual([{ actor: 'operator@example.org', target: 'postgres', reason }]);
+  const [asked] = await as('operator').commands.list({ limit: 1 });
+  // As if it had been planned and agreed to alone: the owner carries it out only on the lane that was meant.
+  const [planned] = await as('operator').commands.plan({
+    commands: [{ kind: 'RESUME', interfaceCode: CODE, fromSequenceNo: null, toSequenceNo: null, resolution: null }],
+  });
+  const { rows } = await db.pool.query('SELECT plan_hash FROM lane_command WHERE command_id = $1', [asked?.commandId]);
+  expect(rows).toEqual([{ plan_hash: planned?.hash }]);
+});

@@ -2,6 +2,7 @@ import { router } from '../../trpc.ts';
 import { getCommands } from './get-commands.ts';
 import { listCommandsProcedure } from './list-commands.ts';
 import { planCommandsProcedure } from './plan-commands.ts';
+import { releaseRestored } from './release-restored.ts';
 import { requestCommandsProcedure } from './request-commands.ts';
 
 export const commandsRouter = router({
@@ -9,4 +10,5 @@ export const commandsRouter = router({
   request: requestCommandsProcedure,
   get: getCommands,
   list: listCommandsProcedure,
+  releaseRestored,
 });
