@@ -96,7 +96,7 @@ export async function remember(queries: Queries, now: Identity, other: boolean):
 }
 
 /**
- * Beyond every epoch that was ever given, on whatever copy of this data, so that none is given twice (ADR 18): milliseconds
+ * Beyond every epoch that was ever given, on whatever copy of this data, so that none is given twice (ADR 19): milliseconds
  * since 1970 grow faster than epochs can, and where a clock is wrong the step alone is more than years of takeovers.
  */
 export const EPOCH_STEP = 1_000_000;
