@@ -89,6 +89,13 @@ export class Breaker<Waiter> {
     for (const waiter of waiting) this.options.wake(waiter);
   }
 
+  /** The endpoint has other settings: what was seen of it may not hold any more, so that one lane tries at once. */
+  changed(): void {
+    if (this.open === null) return;
+    this.open = { ...this.open, retryAt: this.options.clock.wallMs(), delayMs: this.options.probeMs };
+    if (this.probe === null) this.arm();
+  }
+
   /** Since when it has not answered; null = it does. */
   get downSinceAt(): number | null {
     return this.open?.sinceAt ?? null;

@@ -27,7 +27,7 @@ export interface DestinationsOptions<Waiter> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: DeliverySettings;
-  readonly incidents: Incidents;
+  readonly incidents: Pick<Incidents, 'open' | 'close'>;
   /** undefined = not configured (any more). */
   readonly find: (id: DestinationId) => DestinationConfig | undefined;
   /** Reads the configuration again. @throws where Postgres is away. */
@@ -108,7 +108,10 @@ export class Endpoint<Waiter> {
     return this.connector?.sends.stats().open ?? 0;
   }
 
-  /** Sends once for a lane and keeps the books. Never rejects. */
+  /**
+   * Sends once for a lane and keeps the books. What has not left by settings that were changed meanwhile leaves by the new
+   * ones, and says nothing about either endpoint. Never rejects.
+   */
   async deliver(
     waiter: Waiter,
     request: DeliveryRequest,
@@ -128,6 +131,8 @@ export class Endpoint<Waiter> {
       return { result, retryAt: this.options.clock.wallMs() };
     }
     const result = await connector.deliver(request, signal);
+    const unsent = !result.ok && !signal.aborted && errorClass(result.code) === 'endpoint';
+    if (unsent && this.connector?.sends !== connector) return this.deliver(waiter, request, signal);
     const retryAt = this.keepBooks(request.messageId, result, signal.aborted);
     if (signal.aborted) this.breaker.leave(waiter);
     else if (!result.ok) this.breaker.unanswered(waiter, result.code, result.detail);
@@ -154,6 +159,7 @@ export class Endpoint<Waiter> {
     if (this.connector === undefined || JSON.stringify(now) === JSON.stringify(this.connector.document)) return;
     const old = this.connector.sends;
     this.connector = undefined;
+    this.breaker.changed();
     // The sends under way end as they would have; only then its connections go.
     old
       .close()

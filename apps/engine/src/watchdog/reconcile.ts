@@ -21,11 +21,11 @@ import type { DeliverySettings } from '../delivery/settings.ts';
 
 export interface ReconcileOptions {
   readonly database: Database;
-  readonly lanes: Lanes;
+  readonly lanes: Pick<Lanes, 'get'>;
   readonly shards: () => readonly Shard[];
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly incidents: Incidents;
+  readonly incidents: Pick<Incidents, 'open' | 'close'>;
   readonly settings: DeliverySettings;
   /** Offers these messages to the stages, unless somebody has them. Called with the same ones again and again. */
   readonly restage: (ids: readonly MessageId[]) => void;
@@ -118,12 +118,23 @@ export class Reconcile {
       else if (nowMs - known.sinceMs >= settings.gapGraceMs) stale.push(lane);
     }
     for (const id of this.stuck.keys()) if (!seen.has(id)) this.stuck.delete(id);
-    for (const id of this.missing.keys()) if (!seen.has(id)) this.missing.delete(id);
+    this.endMissing();
     await this.lookUpAll(stale);
   }
 
   private async lookUpAll(lanes: readonly Lane[]): Promise<void> {
     for (const part of inReads(lanes)) await this.lookUp(part);
+  }
+
+  /** Told until the head is passed, however often the lane has something else to do meanwhile. */
+  private endMissing(): void {
+    for (const [id, head] of this.missing) {
+      const lane = this.options.lanes.get(id);
+      if (lane !== undefined && lane.state.checkpoint < head) continue;
+      this.missing.delete(id);
+      // Another owner tells of it, and ends it, by itself.
+      if (lane !== undefined) this.options.incidents.close('PAYLOAD_MISSING', 'INTERFACE', lane.code);
+    }
   }
 
   private headMissing(lane: Lane): boolean {
