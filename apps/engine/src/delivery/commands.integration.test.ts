@@ -1,16 +1,28 @@
 import {
+  type DestinationId,
+  destinationId,
+  type Effect,
   epoch,
   type InterfaceCode,
   type InterfaceId,
   instanceId,
   interfaceId,
   type LaneEvent,
+  type LanePolicy,
+  type LaneRecord,
+  type MessageId,
+  messageId,
   NO_TRIES,
+  type Outcome,
   openLane,
+  type SettleItem,
   sequenceNo,
   shard,
+  type UnknownResolution,
+  windowGet,
 } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
+import { eventually } from '@inorder/testkit/eventually';
 import { type TestDatabase, testDatabase } from '@inorder/testkit/services';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -25,6 +37,9 @@ import { ShardHold } from './shard-hold.ts';
 
 const OWNER = instanceId('a');
 const SHARD = shard(7);
+const LIS = destinationId(uuidv7());
+/** What lanes have begun. */
+const begun: Effect[] = [];
 let store: TestDatabase;
 let database: Database;
 let snapshots: PlanSnapshots;
@@ -35,6 +50,9 @@ let lane: Lane;
 let owned: Lane;
 let commands: Commands;
 let reopened: PromiseWithResolvers<Lane>;
+let settledByCommands: SettleItem[];
+let freed: DestinationId[];
+let restaged: MessageId[];
 
 beforeAll(async () => {
   store = await testDatabase();
@@ -75,6 +93,9 @@ beforeEach(async () => {
   lane = laneOf(code);
   owned = lane;
   reopened = Promise.withResolvers<Lane>();
+  settledByCommands = [];
+  freed = [];
+  restaged = [];
   commands = commandsOver(database);
 });
 
@@ -87,14 +108,16 @@ function commandsOver(over: Database): Commands {
     clock: systemClock,
     logger: pino({ level: 'silent' }),
     settings: DELIVERY_DEFAULTS,
-    restage: () => undefined,
+    settled: (item) => settledByCommands.push(item),
+    freed: (destination) => freed.push(destination),
+    restage: (ids) => restaged.push(...ids),
     reopen: (of) => reopened.resolve(of),
   });
 }
 
 /** A lane that carries commands out and sends nothing; its replays end at once. */
-function laneOf(code: InterfaceCode): Lane {
-  const { state } = openLane(
+function laneOf(code: InterfaceCode, found: Partial<LaneRecord> = {}): Lane {
+  const { state, effects } = openLane(
     {
       interfaceId: id,
       epoch: hold.epoch,
@@ -122,29 +145,120 @@ function laneOf(code: InterfaceCode): Lane {
       headTries: NO_TRIES,
       replays: [],
       failedOrders: new Map(),
+      ...found,
     },
     true,
     0,
   );
-  return new Lane(hold, code, state, {
+  const opened = new Lane(hold, code, state, {
     clock: systemClock,
     carryOut: (of, effect) => {
+      begun.push(effect);
       if (effect.kind === 'RUN_COMMAND') void commands.run(of, effect.command.commandId);
       if (effect.kind === 'SEND_REPLAY') of.tell({ kind: 'REPLAY_RECORDED', again: null, nowAt: 0 });
     },
     changed: () => undefined,
     released: () => undefined,
   });
+  opened.start(effects);
+  return opened;
 }
 
-async function ask(kind: 'REPLAY' | 'PAUSE'): Promise<string> {
+async function ask(
+  kind: 'REPLAY' | 'PAUSE' | 'RESUME' | 'RESOLVE_UNKNOWN',
+  { number = 1, resolution = 'ARRIVED' }: { number?: number; resolution?: UnknownResolution } = {},
+): Promise<string> {
   const command = uuidv7();
-  const to = kind === 'REPLAY' ? 1 : null;
+  const to = kind === 'REPLAY' ? number : null;
+  const argument = kind === 'RESOLVE_UNKNOWN' ? JSON.stringify({ resolution }) : null;
   await store.pool.query(
-    `INSERT INTO lane_command (command_id, interface_id, kind, from_sequence_no, to_sequence_no, reason, actor) VALUES ($1, $2, $3, $4, $4, 'test', 'ada')`,
-    [command, id, kind, to],
+    `INSERT INTO lane_command (command_id, interface_id, kind, from_sequence_no, to_sequence_no, argument, reason, actor)
+     VALUES ($1, $2, $3, $4, $4, $5, 'test', 'ada')`,
+    [command, id, kind, to, argument],
   );
   return command;
+}
+
+/** Number 2 as the lane holds before it, in Postgres and in a lane that was opened on it. */
+async function holdBefore(
+  status: 'PROCESSED' | 'FAILED',
+  heldFor: 'UNKNOWN_OUTCOME' | 'ON_FAILURE' | 'PASS_LIMIT',
+  policy: Partial<LanePolicy> = {},
+): Promise<MessageId> {
+  const head = messageId(uuidv7());
+  const { pool } = store;
+  await pool.query(
+    `INSERT INTO message_tracking (message_id, interface_id, sequence_no, status, revision) VALUES ($1, $2, 2, $3, 1)`,
+    [head, id, status],
+  );
+  await pool.query('UPDATE interface_sequence SET last_sequence_no = 2 WHERE interface_id = $1', [id]);
+  await pool.query(
+    'UPDATE message_delivery_checkpoint SET held_for = $2, granted_sequence = 2, failed_run = 20 WHERE interface_id = $1',
+    [id, heldFor],
+  );
+  const outcome: Outcome =
+    status === 'PROCESSED'
+      ? {
+          status,
+          order: { messageId: head, destinationId: LIS, controlId: 'C2', format: 'HL7V2', placerKeys: [] },
+        }
+      : {
+          status,
+          messageId: head,
+          recordedAs: status,
+          code: 'MLLP_NACK_CONTENT',
+          deadLetter: null,
+          placerKeys: [],
+        };
+  if (status === 'FAILED')
+    await pool.query(
+      `INSERT INTO dead_letter (message_id, interface_id, sequence_no, stage, error_code, signature, detail, attempts, destination_id, maybe_delivered)
+       VALUES ($1, $2, 2, 'DELIVER', 'MLLP_NACK_CONTENT', 'DELIVER|MLLP_NACK_CONTENT||', 'test', 1, $3, false)`,
+      [head, id, LIS],
+    );
+  owned = lane = laneOf(lane.code, {
+    policy: { ...lane.state.policy, onUnknown: 'hold', ...policy },
+    granted: sequenceNo(2),
+    highWater: sequenceNo(2),
+    heldFor,
+    failedRun: 20,
+    failedRunCode: 'MLLP_NACK_CONTENT',
+    outcomes: [{ sequenceNo: sequenceNo(2), outcome }],
+  });
+  expect(lane.state.phase).toMatchObject({ name: 'HELD', reason: heldFor });
+  begun.length = 0;
+  return head;
+}
+
+/** Commands of an engine that ends between the commit and what its lane would do next. */
+function commandsOfOneThatDies(): Commands {
+  return commandsOver({
+    ...database,
+    transaction: async (work) => {
+      const result = await database.transaction(work);
+      owned.end();
+      return result;
+    },
+  });
+}
+
+async function laneInPostgres(): Promise<Record<string, unknown>> {
+  const { rows } = await store.pool.query(
+    `SELECT c.last_delivered_sequence::int AS checkpoint, c.granted_sequence::int AS granted, c.held_for AS "heldFor", c.failed_run AS "failedRun",
+            t.status, t.settled_at IS NOT NULL AS settled,
+            (SELECT array_agg(a.outcome ORDER BY a.attempt_no) FROM delivery_attempt a WHERE a.message_id = t.message_id) AS attempts,
+            (SELECT d.error_code FROM dead_letter d WHERE d.message_id = t.message_id) AS dead
+       FROM message_delivery_checkpoint c JOIN message_tracking t USING (interface_id) WHERE interface_id = $1 AND t.sequence_no = 2`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Looks once, and resolves when the command has ended; its lane may be dead by then. */
+async function lookUntilEnded(command: string): Promise<void> {
+  commands.wake();
+  await eventually('the command has ended', async () => (await statusOf(command)) !== 'PENDING');
+  await commands.stop();
 }
 
 async function statusOf(command: string): Promise<unknown> {
@@ -226,23 +340,122 @@ test('G13: what was ended as expired elsewhere has no effect any more', async ()
   expect(await replays()).toBe(0);
 });
 
-test('G13: after a COMMIT whose answer was lost the effect stands once and the lane is read again', async () => {
-  const command = await ask('REPLAY');
-  let lose = true;
-  commands = commandsOver({
-    ...database,
-    transaction: async (work) => {
-      const result = await database.transaction(work);
-      if (lose) {
-        lose = false;
-        throw new Error('connection lost');
-      }
-      return result;
+test.each([
+  [
+    'ARRIVED',
+    {
+      checkpoint: 2,
+      heldFor: null,
+      status: 'DELIVERED',
+      settled: true,
+      attempts: '{CONFIRMED_BY_OPERATOR}',
+      dead: null,
     },
+  ],
+  [
+    'DEAD_LETTER',
+    { checkpoint: 2, heldFor: null, status: 'FAILED', settled: true, dead: 'LANE_DEAD_LETTERED_BY_OPERATOR' },
+  ],
+  // Neither held nor granted: the next owner writes the grant and sends, and asks nobody.
+  ['SEND_AGAIN', { checkpoint: 1, granted: 1, heldFor: null, status: 'PROCESSED', settled: false, attempts: null }],
+] as const)('G8, G13: %s is in Postgres as soon as it is DONE, whoever dies after it', async (resolution, there) => {
+  await holdBefore('PROCESSED', 'UNKNOWN_OUTCOME');
+  const command = await ask('RESOLVE_UNKNOWN', { resolution });
+  commands = commandsOfOneThatDies();
+  await lookUntilEnded(command);
+  expect(await statusOf(command)).toBe('DONE');
+  expect(begun.map((effect) => effect.kind)).toEqual(['RUN_COMMAND']);
+  expect(await laneInPostgres()).toMatchObject(there);
+});
+
+test('G8, G13: what was resolved moves the lane that lives on, and is counted once', async () => {
+  await holdBefore('PROCESSED', 'UNKNOWN_OUTCOME');
+  await ask('RESOLVE_UNKNOWN', { resolution: 'ARRIVED' });
+  await look(lane);
+  expect(lane.state).toMatchObject({ checkpoint: 2, phase: { name: 'RESTING' } });
+  expect(settledByCommands.map((item) => item.checkpoint)).toEqual([2]);
+  // Settled by the command, and by nothing else.
+  expect(begun.map((effect) => effect.kind)).toEqual(['RUN_COMMAND']);
+});
+
+test('G8, G13: send again is granted once more before the bytes leave, as a possible duplicate', async () => {
+  await holdBefore('PROCESSED', 'UNKNOWN_OUTCOME');
+  await ask('RESOLVE_UNKNOWN', { resolution: 'SEND_AGAIN' });
+  await look(lane);
+  expect(begun.map((effect) => effect.kind)).toEqual(['RUN_COMMAND', 'GRANT']);
+  lane.tell({ kind: 'GRANTED', nowAt: 0 });
+  expect(begun.at(-1)).toMatchObject({ kind: 'SEND', send: { sequenceNo: 2, possibleDuplicate: true } });
+});
+
+test('G13, G20: RESUME of a hold passes the number with its DONE, under onFailure hold as well', async () => {
+  await holdBefore('FAILED', 'ON_FAILURE', { onFailure: 'hold' });
+  const command = await ask('RESUME');
+  commands = commandsOfOneThatDies();
+  await lookUntilEnded(command);
+  expect(await statusOf(command)).toBe('DONE');
+  expect(await laneInPostgres()).toMatchObject({
+    checkpoint: 2,
+    heldFor: null,
+    failedRun: 0,
+    status: 'FAILED',
+    settled: true,
   });
+});
+
+test('G20: RESUME begins the count again, at the interface and at the destination', async () => {
+  await holdBefore('FAILED', 'PASS_LIMIT');
+  await ask('RESUME');
+  await look(lane);
+  expect(lane.state).toMatchObject({ checkpoint: 2, failedRun: 0, failedRunCode: null });
+  expect(freed).toEqual([LIS]);
+});
+
+test('G13: a command that Postgres does not bear out changes nothing, and the lane is read again', async () => {
+  const head = await holdBefore('FAILED', 'ON_FAILURE', { onFailure: 'hold' });
+  await store.pool.query(`UPDATE message_tracking SET status = 'RECEIVED' WHERE message_id = $1`, [head]);
+  const command = await ask('RESUME');
   commands.wake();
   expect(await reopened.promise).toBe(lane);
   await commands.stop();
-  expect(await statusOf(command)).toBe('DONE');
-  expect(await replays()).toBe(1);
+  expect(await statusOf(command)).toBe('PENDING');
+  expect(await laneInPostgres()).toMatchObject({ checkpoint: 1, heldFor: 'ON_FAILURE', failedRun: 20 });
 });
+
+test('G13: a resolution for a lane that does not hold for an unknown outcome is refused', async () => {
+  await store.pool.query(
+    `UPDATE message_delivery_checkpoint SET held_for = 'UNKNOWN_OUTCOME' WHERE interface_id = $1`,
+    [id],
+  );
+  const command = await ask('RESOLVE_UNKNOWN');
+  await look(lane);
+  expect(await statusOf(command)).toBe('REFUSED');
+});
+
+test.each([
+  ['a late replay', 1],
+  ['a repair in place', 2],
+])(
+  'G13, G14: after a COMMIT whose answer was lost the effect stands once and the lane knows it: %s',
+  async (_, number) => {
+    const head = await holdBefore('FAILED', 'ON_FAILURE', { onFailure: 'hold' });
+    const command = await ask('REPLAY', { number });
+    let lose = true;
+    commands = commandsOver({
+      ...database,
+      transaction: async (work) => {
+        const result = await database.transaction(work);
+        if (lose) {
+          lose = false;
+          throw new Error('connection lost');
+        }
+        return result;
+      },
+    });
+    await look(lane);
+    expect(await statusOf(command)).toBe('DONE');
+    expect(await replays()).toBe(number === 1 ? 1 : 0);
+    // What the stages made of it before is not believed any more, and they are asked for more.
+    expect(restaged).toEqual(number === 1 ? [] : [head]);
+    expect(windowGet(lane.state.window, sequenceNo(2))?.status).toBe(number === 1 ? 'FAILED' : undefined);
+  },
+);

@@ -5,6 +5,8 @@
 import {
   type Clock,
   type CommandChanges,
+  type DestinationId,
+  heldBefore,
   type MessageId,
   type Outcome,
   type Plan,
@@ -13,6 +15,9 @@ import {
   plan,
   type RefusalCode,
   type SequenceNo,
+  type SettleItem,
+  type SettlingAct,
+  settlementOf,
 } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
@@ -24,13 +29,16 @@ import {
   lockCommand,
   pauseLane,
   readPendingCommands,
+  releaseLane,
   repairNumbers,
   resumeLane,
+  sendHeadAgain,
   skipNumbers,
   type TouchedNumber,
 } from '../adapters/postgres/command-queries.ts';
 import { type Database, errorCodeOf, type Queries } from '../adapters/postgres/database.ts';
 import type { PlanSnapshots } from '../adapters/postgres/plan-snapshots.ts';
+import { identified, settle } from '../adapters/postgres/settle-queries.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { DeliverySettings } from './settings.ts';
@@ -43,9 +51,13 @@ export interface CommandsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: DeliverySettings;
+  /** Was committed with a command. */
+  readonly settled: (item: SettleItem) => void;
+  /** A person lets a lane go on in spite of what this destination refused: its run of failures begins again (G20). */
+  readonly freed: (id: DestinationId) => void;
   /** Sends repaired numbers through the stages again. */
   readonly restage: (ids: readonly MessageId[]) => void;
-  /** Reads a lane again that may not know what was carried out in its name. */
+  /** Reads a lane again that is not what Postgres says. */
   readonly reopen: (lane: Lane) => void;
 }
 
@@ -53,12 +65,25 @@ export interface CommandsOptions {
 const POLL_MS = 1000;
 const RETRY_MS = 500;
 
+interface Effect {
+  readonly changes: CommandChanges;
+  readonly result: unknown;
+  readonly repaired: readonly MessageId[];
+  /** Where the number failed that the lane held before. */
+  readonly freed: DestinationId | null;
+}
+type Done = { readonly kind: 'DONE' } & Effect;
 type Carried =
-  | { readonly kind: 'DONE'; readonly changes: CommandChanges; readonly repaired: readonly MessageId[] }
+  | Done
   | { readonly kind: 'REFUSED' }
   | { readonly kind: 'LOST' }
+  /** The lane is not what Postgres says: nothing was done, and its successor is told of the command. */
+  | { readonly kind: 'REREAD' }
   /** It had ended before we came: nothing was done now. */
-  | { readonly kind: 'ENDED'; readonly as: string | undefined };
+  | { readonly kind: 'ENDED' };
+
+/** Rolls the command's transaction back. */
+class NotAsKnown extends Error {}
 
 export class Commands {
   private readonly options: CommandsOptions;
@@ -143,19 +168,15 @@ export class Commands {
       return;
     }
     const { row } = known;
-    for (let attempt = 1; !lane.isDead; attempt++) {
+    const tried: { last?: Done } = {};
+    while (!lane.isDead) {
       try {
-        const carried = await this.carryOut(lane, row);
+        const carried = await this.carryOut(lane, row, tried);
         this.forget(id, lane);
         if (carried.kind === 'LOST' || lane.isDead) return;
-        if (carried.kind === 'ENDED' && carried.as === 'DONE' && attempt > 1) {
-          // The answer to our own COMMIT was lost: it is done, and the lane does not know what has changed.
-          this.options.reopen(lane);
-          return;
-        }
-        const changes = carried.kind === 'DONE' ? carried.changes : { outcomes: [] };
-        lane.tell({ kind: 'COMMAND_DONE', changes, nowAt: this.options.clock.wallMs() });
-        if (carried.kind === 'DONE' && carried.repaired.length > 0) this.options.restage(carried.repaired);
+        if (carried.kind === 'REREAD') return this.options.reopen(lane);
+        if (carried.kind === 'DONE') this.tellDone(lane, carried);
+        else lane.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [] }, nowAt: this.options.clock.wallMs() });
         return;
       } catch (error) {
         this.options.logger.warn(
@@ -170,11 +191,19 @@ export class Commands {
     this.forget(id, lane);
   }
 
+  private tellDone(lane: Lane, { changes, repaired, freed }: Done): void {
+    if (changes.settled !== undefined) this.options.settled(changes.settled);
+    if (freed !== null) this.options.freed(freed);
+    lane.tell({ kind: 'COMMAND_DONE', changes, nowAt: this.options.clock.wallMs() });
+    if (repaired.length > 0) this.options.restage(repaired);
+  }
+
   private forget(id: string, lane: Lane): void {
     if (this.told.get(id)?.lane === lane) this.told.delete(id);
   }
 
-  private async carryOut(lane: Lane, row: CommandRow): Promise<Carried> {
+  /** `tried`: what the try before did. It stands where only the answer to its COMMIT was lost. */
+  private async carryOut(lane: Lane, row: CommandRow, tried: { last?: Done }): Promise<Carried> {
     const command: PlanCommand = {
       kind: row.kind,
       fromSequenceNo: row.from,
@@ -182,19 +211,30 @@ export class Commands {
       resolution: row.resolution,
     };
     const planned = await this.plan(row, command);
-    return this.options.database.transaction(async (tx) => {
+    const work = async (tx: Queries): Promise<Carried> => {
       if (!(await fence(tx, lane.hold.shard, lane.hold.epoch, this.options.owner))) return { kind: 'LOST' };
-      // Read as pending a moment before it ended, or ended by somebody who thought it lost: it has no second effect.
       const status = await lockCommand(tx, row.commandId);
-      if (status !== 'PENDING' && status !== 'RUNNING') return { kind: 'ENDED', as: status };
+      // Nobody but the lane's owner ends a command as DONE: this lane, the last time.
+      if (status === 'DONE' && tried.last !== undefined) return tried.last;
+      // Read as pending a moment before it ended, or ended by somebody who thought it lost: it has no second effect.
+      if (status !== 'PENDING' && status !== 'RUNNING') return { kind: 'ENDED' };
       if (planned === null) return this.refuse(tx, row, 'UNKNOWN_NUMBER', null);
       if (row.planHash !== null && row.planHash !== planned.plan.hash)
         return this.refuse(tx, row, 'PLAN_CHANGED', planned.plan);
       if (planned.plan.refusal !== null) return this.refuse(tx, row, planned.plan.refusal, planned.plan);
-      const { changes, result, repaired } = await this.effect(tx, row, planned.plan, planned.paused);
-      await endCommand(tx, row.commandId, { status: 'DONE', result });
-      return { kind: 'DONE', changes, repaired };
-    });
+      if (row.kind === 'RESOLVE_UNKNOWN' && heldBefore(lane.state) !== 'UNKNOWN_OUTCOME')
+        return this.refuse(tx, row, 'NO_UNKNOWN_OUTCOME', planned.plan);
+      const effect = await this.effect(tx, lane, row, planned.plan, planned.paused);
+      await endCommand(tx, row.commandId, { status: 'DONE', result: effect.result });
+      tried.last = { kind: 'DONE', ...effect };
+      return tried.last;
+    };
+    try {
+      return await this.options.database.transaction(work);
+    } catch (error) {
+      if (error instanceof NotAsKnown) return { kind: 'REREAD' };
+      throw error;
+    }
   }
 
   private async plan(
@@ -210,13 +250,8 @@ export class Commands {
     return { kind: 'REFUSED' };
   }
 
-  private async effect(
-    tx: Queries,
-    row: CommandRow,
-    planned: Plan,
-    paused: boolean,
-  ): Promise<{ readonly changes: CommandChanges; readonly result: unknown; readonly repaired: readonly MessageId[] }> {
-    const none = { repaired: [] };
+  private async effect(tx: Queries, lane: Lane, row: CommandRow, planned: Plan, paused: boolean): Promise<Effect> {
+    const none = { repaired: [], freed: null };
     switch (row.kind) {
       case 'SKIP': {
         const skipped = await skipNumbers(tx, row.interfaceId, numbersOf(planned, 'PASS'));
@@ -235,16 +270,20 @@ export class Commands {
           changes: { outcomes: [], paused: { by: row.actor, sinceAt: this.options.clock.wallMs() } },
           result: { paused: true },
         };
-      case 'RESUME':
-        await resumeLane(tx, row.interfaceId, !paused);
-        return {
-          ...none,
-          changes: { outcomes: [], paused: null, release: !paused },
-          result: { paused: false, released: !paused },
-        };
+      case 'RESUME': {
+        if (!paused) return this.release(tx, lane, row);
+        await resumeLane(tx, row.interfaceId);
+        return { ...none, changes: { outcomes: [], paused: null }, result: { paused: false, released: false } };
+      }
       case 'RESOLVE_UNKNOWN': {
         const resolution = row.resolution ?? 'SEND_AGAIN';
-        return { ...none, changes: { outcomes: [], resolution }, result: { resolution } };
+        if (resolution === 'SEND_AGAIN') {
+          await sendHeadAgain(tx, row.interfaceId);
+          return { ...none, changes: { outcomes: [], sendAgain: true }, result: { resolution } };
+        }
+        const settled = await this.settle(tx, lane, resolution);
+        if (settled === null) throw new NotAsKnown();
+        return { ...none, changes: { outcomes: [], settled }, result: { resolution } };
       }
       case 'RESTAGE_FROM':
       case 'STEP':
@@ -253,11 +292,28 @@ export class Commands {
     }
   }
 
-  private async replay(
-    tx: Queries,
-    row: CommandRow,
-    planned: Plan,
-  ): Promise<{ changes: CommandChanges; result: unknown; repaired: readonly MessageId[] }> {
+  /** A hold for failures passes the number it held before; one for anything else only ends. */
+  private async release(tx: Queries, lane: Lane, row: CommandRow): Promise<Effect> {
+    const restored = heldBefore(lane.state) === 'RESTORED';
+    const failedAt = await releaseLane(tx, row.interfaceId);
+    const settled = await this.settle(tx, lane, 'RELEASE');
+    const changes = { outcomes: [], release: true, ...(settled !== null && { settled }) };
+    return { repaired: [], freed: restored ? null : failedAt, changes, result: { paused: false, released: true } };
+  }
+
+  /** Settles the head that is held, by the one statement that moves checkpoints. null: nothing to settle by this act. */
+  private async settle(tx: Queries, lane: Lane, act: SettlingAct): Promise<SettleItem | null> {
+    const item = settlementOf(lane.state, act);
+    if (item === null) return null;
+    const { shard, epoch } = lane.hold;
+    const { interfaceId } = item;
+    const entry = { shard, epoch, interfaceId, item, attempts: identified(item.attempts) };
+    const { lanes } = await settle(tx, this.options.owner, [entry]);
+    if (!lanes.has(interfaceId)) throw new NotAsKnown();
+    return item;
+  }
+
+  private async replay(tx: Queries, row: CommandRow, planned: Plan): Promise<Effect> {
     const repaired = await repairNumbers(tx, row.interfaceId, numbersOf(planned, 'REPAIR_IN_PLACE'));
     const wanted = numbersOf(planned, 'REPLAY_LATE').map((n) => ({ replayId: uuidv7(), sequenceNo: n }));
     const late = wanted.length === 0 ? [] : await insertReplays(tx, row, wanted);
@@ -278,6 +334,7 @@ export class Commands {
         replays: late.map((r) => ({ replayId: r.replayId, sequenceNo: r.sequenceNo })),
       },
       repaired: repaired.map((n) => n.messageId),
+      freed: null,
     };
   }
 }

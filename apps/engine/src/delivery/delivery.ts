@@ -136,6 +136,8 @@ class Assembled implements Delivery {
       clock,
       logger,
       settings,
+      settled: (item) => this.lanes.count(item),
+      freed: (id) => this.destinations.get(id).forgetFailed(),
       restage: (ids) => {
         this.lanes.repaired(ids);
         this.forget(ids);

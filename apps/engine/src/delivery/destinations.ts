@@ -154,6 +154,10 @@ export class Endpoint<Waiter> {
     this.failedRun = { code, count: this.failedRunOf(code) + 1 };
   }
 
+  forgetFailed(): void {
+    this.failedRun = undefined;
+  }
+
   configured(): void {
     const now = this.options.find(this.id)?.document;
     if (this.connector === undefined || JSON.stringify(now) === JSON.stringify(this.connector.document)) return;

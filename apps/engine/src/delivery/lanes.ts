@@ -9,7 +9,6 @@ import {
   type Decision,
   type Effect,
   type Epoch,
-  type ErrorCode,
   errorClass,
   type HoldReason,
   type InterfaceCode,
@@ -54,9 +53,6 @@ export interface LanesOptions {
   readonly runCommand: (lane: Lane, effect: Extract<Effect, { kind: 'RUN_COMMAND' }>) => void;
   readonly sendReplay: (lane: Lane, effect: Extract<Effect, { kind: 'SEND_REPLAY' }>) => void;
 }
-
-/** What the lane or a person decided says nothing about the destination (G20). */
-const DECIDED_HERE: ReadonlySet<ErrorCode> = new Set(['LANE_DEPENDS_ON', 'LANE_DEAD_LETTERED_BY_OPERATOR']);
 
 /** Repaired messages that are remembered; the oldest were settled long ago. */
 const ONCE_MORE_MAX = 100_000;
@@ -360,7 +356,8 @@ export class Lanes implements LaneInbox {
     }
     this.count(item);
     for (const letter of item.deadLetters) {
-      if (letter.destinationId !== null && !DECIDED_HERE.has(letter.code))
+      // What the lane decided itself says nothing about the destination (G20).
+      if (letter.destinationId !== null && letter.code !== 'LANE_DEPENDS_ON')
         this.options.destinations.get(letter.destinationId).countFailed(letter.code);
     }
     if (item.heldFor !== null) {
@@ -374,7 +371,8 @@ export class Lanes implements LaneInbox {
     lane.tell({ kind: 'SETTLED', nowAt: this.options.clock.wallMs() });
   }
 
-  private count(item: SettleItem): void {
+  /** Keeps the counters by what has committed, and lets the bytes of what was tried go. */
+  count(item: SettleItem): void {
     this.counters.attempts += item.attempts.length;
     for (const attempt of item.attempts) this.options.payloads.drop(attempt.messageId);
     for (const change of item.changes) {

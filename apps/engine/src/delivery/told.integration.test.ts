@@ -1,5 +1,12 @@
 /** What the owner of a lane is told of stages that ended elsewhere, and when it does not believe it. */
-import { type DestinationId, destinationId, type MessageId, messageId, sequenceNo } from '@inorder/core';
+import {
+  type DestinationId,
+  destinationId,
+  type InterfaceId,
+  type MessageId,
+  messageId,
+  sequenceNo,
+} from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import { eventually } from '@inorder/testkit/eventually';
 import { ScriptedLis } from '@inorder/testkit/scripted-lis';
@@ -26,6 +33,7 @@ const order = (control: string, what: string): string =>
   );
 
 beforeEach(async () => {
+  lines.length = 0;
   fixture = await siteFixture({ interfaces: 1 });
   lis = await ScriptedLis.start();
   await fixture.test.pool.query("UPDATE destination SET document = $1, updated_at = now() + interval '1 s'", [
@@ -89,10 +97,8 @@ async function number(n: number, status: string, control: string, processed: str
 }
 
 function processedEnd(n: number, id: MessageId, controlId: string, to = toLis): StageEnd {
-  const [interfaceId] = fixture.interfaceIds;
-  if (interfaceId === undefined) throw new Error('no interface');
   return {
-    interfaceId,
+    interfaceId: interfaceIdOf(),
     messageId: id,
     sequenceNo: sequenceNo(n),
     placerKeys: [],
@@ -101,6 +107,23 @@ function processedEnd(n: number, id: MessageId, controlId: string, to = toLis): 
     controlId,
     format: 'HL7V2',
     payload: null,
+  };
+}
+
+function interfaceIdOf(): InterfaceId {
+  const [interfaceId] = fixture.interfaceIds;
+  if (interfaceId === undefined) throw new Error('no interface');
+  return interfaceId;
+}
+
+function failedEnd(n: number, id: MessageId): StageEnd {
+  return {
+    interfaceId: interfaceIdOf(),
+    messageId: id,
+    sequenceNo: sequenceNo(n),
+    placerKeys: [],
+    status: 'FAILED',
+    code: 'ENRICH_CODE_UNKNOWN',
   };
 }
 
@@ -141,6 +164,20 @@ test('G11: a head that was told wrongly, more than once, is delivered all the sa
   const sent = await lis.next();
   sent.acknowledge();
   expect(sent.controlId).toBe('C1');
+  await eventually('settled', async () => (await checkpoint()) === 1);
+});
+
+test('G6, G14: a failure that is told of a run before the repair holds no lane', async () => {
+  const { pool } = fixture.test;
+  const document = { route: [{ name: 'all', to: 'lis' }], delivery: { onFailure: 'hold' } };
+  await pool.query(`UPDATE interface_revision SET document = $1`, [JSON.stringify(document)]);
+  const id = await number(1, 'RECEIVED', 'C1', 'one');
+  await begin();
+  delivery.woken([failedEnd(1, id)]);
+  await eventually('the lane was read again', () => lines.some((line) => line.includes('lane read again')));
+  expect((await pool.query('SELECT held_for FROM message_delivery_checkpoint')).rows).toEqual([{ held_for: null }]);
+  await pool.query("UPDATE message_tracking SET status = 'PROCESSED'");
+  (await lis.next()).acknowledge();
   await eventually('settled', async () => (await checkpoint()) === 1);
 });
 

@@ -5,6 +5,7 @@ import type { HoldReason } from './explain.ts';
 import type {
   AttemptNote,
   Decision,
+  LanePolicy,
   LaneState,
   Outcome,
   Phase,
@@ -103,8 +104,7 @@ function fromRest(state: LaneState, nowAt: number, carry: Carry): Decision {
   if (outcome === undefined) return awaitHead(state, head);
   if (outcome.status !== 'PROCESSED') return pass(state, nowAt, carry);
   const dependsOn = failedOrderOf(state, outcome.order.placerKeys);
-  if (dependsOn !== undefined && state.released !== head)
-    return failDependent(state, head, outcome.order, dependsOn, nowAt);
+  if (dependsOn !== undefined) return failDependent(state, head, outcome.order, dependsOn, nowAt);
   return send(state, head, outcome.order, nowAt);
 }
 
@@ -177,7 +177,7 @@ interface Passing {
   checkpoint: SequenceNo;
   failedRun: number;
   failedRunCode: LaneState['failedRunCode'];
-  failedOrders: Map<string, SequenceNo> | null;
+  failedOrders: ReadonlyMap<string, SequenceNo>;
   hold: {
     readonly sequenceNo: SequenceNo;
     readonly reason: HoldReason;
@@ -193,7 +193,7 @@ function pass(state: LaneState, nowAt: number, carry: Carry): Decision {
     checkpoint: state.checkpoint,
     failedRun: state.failedRun,
     failedRunCode: state.failedRunCode,
-    failedOrders: null,
+    failedOrders: state.failedOrders,
     hold: null,
     changes: [],
     deadLetters: [],
@@ -203,17 +203,15 @@ function pass(state: LaneState, nowAt: number, carry: Carry): Decision {
     const outcome = windowGet(state.window, n);
     if (outcome === undefined || outcome.status === 'PROCESSED') break;
     const reason = holdReason(state, passing, n, outcome, carry);
-    const settles = reason === null;
-    if (settles || outcome.recordedAs !== outcome.status) {
-      passing.changes.push({
-        sequenceNo: n,
-        messageId: outcome.messageId,
-        from: outcome.recordedAs,
-        to: outcome.status,
-        settles,
-      });
-      if (outcome.deadLetter !== null) passing.deadLetters.push({ ...outcome.deadLetter, sequenceNo: n });
-    }
+    // Also of a number that is held, and recorded already: what a lane was told, Postgres must say before it holds for it.
+    passing.changes.push({
+      sequenceNo: n,
+      messageId: outcome.messageId,
+      from: outcome.recordedAs,
+      to: outcome.status,
+      settles: reason === null,
+    });
+    if (outcome.deadLetter !== null) passing.deadLetters.push({ ...outcome.deadLetter, sequenceNo: n });
     if (reason !== null) {
       passing.hold = { sequenceNo: n, reason, code: outcome.code };
       break;
@@ -230,7 +228,7 @@ function holdReason(
   outcome: Outcome,
   carry: Carry,
 ): HoldReason | null {
-  if (outcome.status !== 'FAILED' || state.released === n || outcome.code === 'LANE_DEPENDS_ON') return null;
+  if (outcome.status !== 'FAILED' || outcome.code === 'LANE_DEPENDS_ON') return null;
   if (state.policy.onFailure === 'hold') return 'ON_FAILURE';
   const limit = state.policy.passLimit;
   if (limit === 0) return null;
@@ -249,10 +247,7 @@ function count(
   if (outcome.status === 'FAILED' && outcome.code !== 'LANE_DEPENDS_ON') {
     passing.failedRun = passing.failedRunCode === outcome.code ? passing.failedRun + 1 : 1;
     passing.failedRunCode = outcome.code;
-    if (state.policy.onFailure === 'passWithOrder') {
-      passing.failedOrders ??= new Map(state.failedOrders);
-      for (const key of outcome.placerKeys) if (!passing.failedOrders.has(key)) passing.failedOrders.set(key, n);
-    }
+    passing.failedOrders = withFailedOrder(state.policy, passing.failedOrders, n, outcome.placerKeys);
   } else if (outcome.status === 'DELIVERED') {
     passing.failedRun = 0;
     passing.failedRunCode = null;
@@ -277,12 +272,29 @@ function settle(state: LaneState, passing: Passing, nowAt: number, carry: Carry)
     heldFor: passing.hold?.reason ?? null,
   };
   const phase: Phase = { name: 'SETTLING', item, hold: passing.hold };
-  const failedOrders = passing.failedOrders ?? state.failedOrders;
-  return { state: { ...state, phase, failedOrders, sinceAt: nowAt }, effects: [{ kind: 'SETTLE', item }] };
+  return {
+    state: { ...state, phase, failedOrders: passing.failedOrders, sinceAt: nowAt },
+    effects: [{ kind: 'SETTLE', item }],
+  };
 }
 
-/** The head's outcome is unknown and a person decides (G8). Written down at once, so that a takeover and the console know of it. */
-export function holdUnknown(state: LaneState, nowAt: number): Decision {
+/** The orders that failed, now that `n` was passed FAILED: later numbers of the same ones depend on it. */
+export function withFailedOrder(
+  policy: LanePolicy,
+  failedOrders: ReadonlyMap<string, SequenceNo>,
+  n: SequenceNo,
+  placerKeys: readonly string[],
+): ReadonlyMap<string, SequenceNo> {
+  if (policy.onFailure !== 'passWithOrder') return failedOrders;
+  const fresh = placerKeys.filter((key) => !failedOrders.has(key));
+  return fresh.length === 0 ? failedOrders : new Map([...failedOrders, ...fresh.map((key) => [key, n] as const)]);
+}
+
+/**
+ * The head's outcome is unknown and a person decides (G8). Written down at once, so that a takeover and the console know of it.
+ * `attempts`: of a send that nobody has written down yet.
+ */
+export function holdUnknown(state: LaneState, nowAt: number, attempts: readonly AttemptNote[] = []): Decision {
   const item: SettleItem = {
     interfaceId: state.interfaceId,
     expectedCheckpoint: state.checkpoint,
@@ -290,7 +302,7 @@ export function holdUnknown(state: LaneState, nowAt: number): Decision {
     grantedThrough: state.granted,
     changes: [],
     deadLetters: [],
-    attempts: [],
+    attempts,
     failedRun: state.failedRun,
     failedRunCode: state.failedRunCode,
     heldFor: 'UNKNOWN_OUTCOME',

@@ -1,8 +1,9 @@
 /** What a lane does with a command that was carried out in Postgres. */
 import { nextSequenceNo } from '../ids.ts';
-import { advance, holdUnknown, noOutcome, withOutcomes } from './advance.ts';
+import { advance, holdUnknown, noOutcome, withFailedOrder, withOutcomes } from './advance.ts';
 import type { In, Of } from './events.ts';
-import { type AttemptNote, type Decision, type LaneState, NO_TRIES, type Outcome, type WaitingPhase } from './state.ts';
+import { settled } from './settled.ts';
+import { type Decision, type LaneState, NO_TRIES, type SettleItem, type WaitingPhase } from './state.ts';
 import { windowGet } from './window.ts';
 
 export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>): Decision {
@@ -24,7 +25,8 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
     known,
     changes.outcomes.filter((o) => o.outcome === undefined).map((o) => o.sequenceNo),
   );
-  if (changes.resolution !== undefined) return resolveUnknown(cleared, before, changes.resolution, event.nowAt);
+  if (changes.settled !== undefined) return settledWith(cleared, changes.settled, event.nowAt);
+  if (changes.sendAgain === true) return sendOnceMore(cleared, event.nowAt);
   // Restored (G21): what is skipped or repaired meanwhile prepares the release and is none, and the release is of that
   // hold alone, so that a head which must hold for a reason of its own still does.
   const restored = before.name === 'HELD' && before.reason === 'RESTORED';
@@ -39,7 +41,6 @@ export function commandDone(state: In<'COMMANDING'>, event: Of<'COMMAND_DONE'>):
     tries: touchesHead
       ? { ...NO_TRIES, attempts: cleared.tries.attempts, maybeSent: cleared.tries.maybeSent }
       : cleared.tries,
-    released: released ? head : cleared.released,
     failedRun: released ? 0 : cleared.failedRun,
     failedRunCode: released ? null : cleared.failedRunCode,
   };
@@ -62,58 +63,20 @@ function goesOnAs(before: WaitingPhase): WaitingPhase {
   return before.name === 'ENDPOINT_DOWN' ? { name: 'RESTING' } : before;
 }
 
-function resolveUnknown(
-  state: LaneState,
-  before: WaitingPhase,
-  resolution: 'ARRIVED' | 'SEND_AGAIN' | 'DEAD_LETTER',
-  nowAt: number,
-): Decision {
+/** The head was settled in the command's own transaction: the lane is where a settlement of its own would have left it. */
+function settledWith(state: LaneState, item: SettleItem, nowAt: number): Decision {
   const head = nextSequenceNo(state.checkpoint);
   const outcome = windowGet(state.window, head);
-  if (before.name !== 'HELD' || outcome?.status !== 'PROCESSED')
-    return advance({ ...state, phase: goesOnAs(before), sinceAt: nowAt }, nowAt);
-  const { order } = outcome;
-  const resting: LaneState = { ...state, phase: { name: 'RESTING' }, sinceAt: nowAt };
-  if (resolution === 'SEND_AGAIN')
-    return advance({ ...resting, granted: head, released: head, tries: { ...state.tries, unknowns: 0 } }, nowAt);
-  const arrived = resolution === 'ARRIVED';
-  const code = arrived ? null : 'LANE_DEAD_LETTERED_BY_OPERATOR';
-  const deadLetter =
-    code === null
-      ? null
-      : ({
-          messageId: order.messageId,
-          code,
-          detail: 'An operator gave it up while its outcome was unknown',
-          attempts: state.tries.attempts,
-          destinationId: order.destinationId,
-          maybeDelivered: true,
-        } as const);
-  const end: Outcome = {
-    status: arrived ? 'DELIVERED' : 'FAILED',
-    messageId: order.messageId,
-    recordedAs: 'PROCESSED',
-    code,
-    deadLetter,
-    placerKeys: order.placerKeys,
-  };
-  const attempt: AttemptNote = {
-    sequenceNo: head,
-    messageId: order.messageId,
-    attemptNo: state.tries.attempts + 1,
-    kind: 'RESEND',
-    outcome: 'CONFIRMED_BY_OPERATOR',
-    destinationId: order.destinationId,
-    code,
-    ackCode: null,
-    detail: null,
-    controlId: order.controlId,
-    response: null,
-    durationMs: 0,
-  };
-  return advance(
-    withOutcomes({ ...resting, released: head }, [{ sequenceNo: head, outcome: end }]),
-    nowAt,
-    arrived ? { attempts: [attempt] } : {},
-  );
+  const placerKeys = outcome?.status === 'PROCESSED' ? outcome.order.placerKeys : (outcome?.placerKeys ?? []);
+  const failed = item.changes.some((change) => change.to === 'FAILED');
+  const failedOrders = failed
+    ? withFailedOrder(state.policy, state.failedOrders, head, placerKeys)
+    : state.failedOrders;
+  return settled({ ...state, failedOrders, phase: { name: 'SETTLING', item, hold: null } }, nowAt);
+}
+
+/** The grant was taken back with the hold: it is written again before the bytes leave, and only then another crash asks again. */
+function sendOnceMore(state: LaneState, nowAt: number): Decision {
+  const tries = { ...state.tries, maybeSent: true };
+  return advance({ ...state, phase: { name: 'RESTING' }, granted: state.checkpoint, tries, sinceAt: nowAt }, nowAt);
 }

@@ -7,16 +7,8 @@ import { commandDone } from './command-done.ts';
 import type { In, Of } from './events.ts';
 import { passedOnly } from './open.ts';
 import { blocked, sendResult } from './send-result.ts';
-import {
-  type Decision,
-  type LaneEvent,
-  type LaneEventKind,
-  type LaneState,
-  NO_TRIES,
-  type Phase,
-  type PhaseName,
-} from './state.ts';
-import { windowDropThrough, windowGet } from './window.ts';
+import { settled } from './settled.ts';
+import type { Decision, LaneEvent, LaneEventKind, LaneState, PhaseName } from './state.ts';
 
 type Handler<P extends PhaseName, K extends LaneEventKind> = (state: In<P>, event: Of<K>) => Decision;
 type Table = { readonly [P in PhaseName]: { readonly [K in LaneEventKind]: Handler<P, K> } };
@@ -76,33 +68,6 @@ const noteConfigured = (state: LaneState, event: Of<'CONFIGURED'>): Decision => 
 });
 const goOnConfigured = (state: LaneState, event: Of<'CONFIGURED'>): Decision =>
   advance(configure(state, event), event.nowAt);
-
-function settled(state: In<'SETTLING'>, event: Of<'SETTLED'>): Decision {
-  const { item, hold } = state.phase;
-  const moved = item.checkpoint > item.expectedCheckpoint;
-  // What was recorded but not passed stands in Postgres now.
-  const recorded = item.changes
-    .filter((c) => c.sequenceNo > item.checkpoint)
-    .flatMap((c) => {
-      const outcome = windowGet(state.window, c.sequenceNo);
-      return outcome === undefined || outcome.status === 'PROCESSED'
-        ? []
-        : [{ sequenceNo: c.sequenceNo, outcome: { ...outcome, recordedAs: c.to, deadLetter: null } }];
-    });
-  const base: LaneState = {
-    ...withOutcomes(state, recorded),
-    checkpoint: item.checkpoint,
-    granted: item.grantedThrough,
-    failedRun: item.failedRun,
-    failedRunCode: item.failedRunCode,
-    tries: moved ? NO_TRIES : state.tries,
-    released: state.released !== null && state.released <= item.checkpoint ? null : state.released,
-    lookupFor: moved ? null : state.lookupFor,
-  };
-  const kept: LaneState = { ...base, window: windowDropThrough(base.window, item.checkpoint) };
-  const phase: Phase = hold === null ? { name: 'RESTING' } : { name: 'HELD', ...hold };
-  return advance({ ...kept, phase, sinceAt: event.nowAt }, event.nowAt);
-}
 
 function sendAgain(state: LaneState, event: { readonly nowAt: number }): Decision {
   return advance(rest(state, event.nowAt), event.nowAt);
@@ -175,7 +140,7 @@ const TABLE: Table = {
     OUTCOMES: noteOutcomes,
     SEND_RESULT: ignore,
     BLOCKED: ignore,
-    SETTLED: settled,
+    SETTLED: (state, event) => settled(state, event.nowAt),
     GRANTED: ignore,
     WAKE: ignore,
     ENDPOINT_TRY: ignore,

@@ -1,3 +1,4 @@
+export { heldBefore, type SettlingAct, settlementOf } from './command-settles.ts';
 export { decide } from './decide.ts';
 export * from './explain.ts';
 export * from './open.ts';

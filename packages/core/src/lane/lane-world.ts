@@ -3,11 +3,14 @@
  * step. Effects wait in a list until the test carries them out, in whatever order it likes.
  */
 import type { ErrorCode } from '../codes.ts';
-import { epoch, type InterfaceId, interfaceId, messageId, type SequenceNo, sequenceNo } from '../ids.ts';
+import type { UnknownResolution } from '../command/plan.ts';
+import { commandId, epoch, type InterfaceId, interfaceId, messageId, type SequenceNo, sequenceNo } from '../ids.ts';
 import type { MessageStatus, SettledStatus } from '../status.ts';
+import { settlementOf } from './command-settles.ts';
 import { decide } from './decide.ts';
 import { type LaneRecord, openLane } from './open.ts';
 import {
+  type CommandChanges,
   type Effect,
   type HeadTries,
   type LaneEvent,
@@ -126,6 +129,13 @@ export class LaneWorld {
       });
   }
 
+  /** What is told and not true: of a run before a repair, of another database. Postgres knows nothing of it. */
+  rumour(n: number, status: 'PROCESSED' | 'FAILED' | 'FILTERED'): void {
+    const row: Row = { status, settled: false, code: status === 'FAILED' ? 'ENRICH_CODE_UNKNOWN' : null };
+    const outcomes = [{ sequenceNo: sequenceNo(n), outcome: outcomeOf(n, row) }];
+    this.tell({ kind: 'OUTCOMES', outcomes, nowAt: this.nowAt });
+  }
+
   /** What the watchdog does: everything above the checkpoint, read again. */
   reconcile(): void {
     const outcomes = [...this.rows]
@@ -170,10 +180,41 @@ export class LaneWorld {
     return true;
   }
 
-  /** Takes the send off; `arrives` = the destination has read it. */
+  /**
+   * A person's command before a hold, carried out as the owner does it: one transaction. `lives` = the lane hears of it; else
+   * its owner dies right after the commit. False: it does not fit the lane as it is.
+   */
+  act(act: UnknownResolution | 'RELEASE', lives: boolean): boolean {
+    const { phase } = this.state;
+    if (phase.name !== 'HELD' || (act === 'RELEASE') === (phase.reason === 'UNKNOWN_OUTCOME')) return false;
+    const command = { commandId: commandId('01890000-0000-7000-8000-00000000ac70'), kind: 'RESUME' } as const;
+    this.tell({ kind: 'COMMAND', command, nowAt: this.nowAt });
+    this.take('RUN_COMMAND');
+    const item = act === 'SEND_AGAIN' ? null : settlementOf(this.state, act);
+    if (act !== 'SEND_AGAIN' && (item === null || !this.apply(item))) {
+      this.open(false);
+      return false;
+    }
+    if (act === 'SEND_AGAIN') this.granted = Math.min(this.granted, this.checkpoint);
+    this.heldFor = null;
+    const what: Partial<CommandChanges> = act === 'SEND_AGAIN' ? { sendAgain: true } : { release: act === 'RELEASE' };
+    const changes = { outcomes: [], ...what, ...(item !== null && { settled: item }) };
+    if (lives) this.tell({ kind: 'COMMAND_DONE', changes, nowAt: this.nowAt });
+    else {
+      this.epochNo += 1;
+      this.open(false);
+    }
+    return true;
+  }
+
+  /** Takes the send off, if the store holds the bytes of this very order; `arrives` = the destination has read it. */
   transmit(arrives: boolean): number | undefined {
     const effect = this.take('SEND');
     if (effect === undefined) return undefined;
+    if (this.rows.get(effect.send.sequenceNo)?.status !== 'PROCESSED') {
+      this.open(false);
+      return undefined;
+    }
     this.sends.push({
       n: effect.send.sequenceNo,
       possibleDuplicate: effect.send.possibleDuplicate,
@@ -233,6 +274,13 @@ export class LaneWorld {
   statusOf(n: number): SettledStatus | MessageStatus | undefined {
     return this.rows.get(n)?.status;
   }
+}
+
+/** A lane with numbers of which no stage has said anything yet. */
+export function worldWith(count: number, policy = {}): LaneWorld {
+  const world = new LaneWorld(policy);
+  for (let i = 0; i < count; i++) world.number();
+  return world;
 }
 
 function outcomeOf(n: number, row: Row): Outcome {

@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { commandId, sequenceNo } from '../ids.ts';
-import { LaneWorld } from './lane-world.ts';
+import { worldWith } from './lane-world.ts';
 import { laneStateName } from './view.ts';
-
-function worldWith(count: number, policy = {}): LaneWorld {
-  const world = new LaneWorld(policy);
-  for (let i = 0; i < count; i++) world.number();
-  return world;
-}
 
 describe('the two scenarios, to the letter', () => {
   test('Scenario 1: checkpoint 0, 1 and 2 failed, 3 ready: 1 and 2 are passed with their reason, 3 is delivered, checkpoint 3', () => {
@@ -216,73 +210,6 @@ describe('failures', () => {
     expect(world.deadLettered).toEqual([]);
     world.flow();
     expect(world.statusOf(1)).toBe('DELIVERED');
-  });
-
-  test('G8: under policy hold the grant is written before the bytes leave, and no answer holds the lane', () => {
-    const world = worldWith(1, { onUnknown: 'hold' });
-    world.stage(1, 'PROCESSED');
-    expect(world.transmit(true)).toBeUndefined();
-    expect(world.grant()).toBe(true);
-    expect(world.granted).toBe(1);
-    expect(world.transmit(true)).toBe(1);
-    world.answer('MLLP_ACK_TIMEOUT');
-    world.flow();
-    expect(laneStateName(world.state)).toBe('HOLDING');
-    expect(world.heldFor).toBe('UNKNOWN_OUTCOME');
-    world.open(false);
-    expect(laneStateName(world.state)).toBe('HOLDING');
-    expect(world.arrived).toEqual([1]);
-  });
-
-  test('G8: under policy hold a crash with the grant written holds the lane, for the next clean owner too', () => {
-    const world = worldWith(1, { onUnknown: 'hold' });
-    world.stage(1, 'PROCESSED');
-    world.grant();
-    expect(world.transmit(true)).toBe(1);
-    world.epochNo += 1;
-    world.open(false);
-    world.flow();
-    expect(laneStateName(world.state)).toBe('HOLDING');
-    // Only what stands in Postgres can be resolved by a person, and reaches an owner that was given the shard clean.
-    expect(world.heldFor).toBe('UNKNOWN_OUTCOME');
-    world.epochNo += 1;
-    world.open(true);
-    world.flow();
-    expect(laneStateName(world.state)).toBe('HOLDING');
-    expect(world.arrived).toEqual([1]);
-  });
-
-  test('G20: after passLimit numbers in a row with one code the lane holds before it passes the next; release goes on', () => {
-    const world = worldWith(25);
-    for (let n = 1; n <= 25; n++) world.stage(n, 'FAILED', 'ENRICH_CODE_UNKNOWN');
-    world.flow();
-    expect(world.checkpoint).toBe(20);
-    expect(world.heldFor).toBe('PASS_LIMIT');
-    world.open(false);
-    world.flow();
-    expect(world.checkpoint).toBe(20);
-    const command = { commandId: commandId('01890000-0000-7000-8000-00000000c0de'), kind: 'RESUME' } as const;
-    world.tell({ kind: 'COMMAND', command, nowAt: world.nowAt });
-    expect(world.take('RUN_COMMAND')?.command).toEqual(command);
-    world.tell({ kind: 'COMMAND_DONE', changes: { outcomes: [], release: true }, nowAt: world.nowAt });
-    world.flow();
-    expect(world.checkpoint).toBe(25);
-  });
-
-  test('G20: a destination that refuses everybody holds each lane at its first number', () => {
-    const world = worldWith(1);
-    world.stage(1, 'PROCESSED');
-    world.transmit(true);
-    world.answer('MLLP_NACK_CONTENT', { destinationFailedRun: 20 });
-    world.flow();
-    expect(world.checkpoint).toBe(0);
-    expect(world.rows.get(1)).toMatchObject({ status: 'FAILED', settled: false });
-    expect(laneStateName(world.state)).toBe('HOLDING');
-    world.epochNo += 1;
-    world.open(false);
-    world.flow();
-    expect(world.checkpoint).toBe(0);
-    expect(laneStateName(world.state)).toBe('HOLDING');
   });
 });
 

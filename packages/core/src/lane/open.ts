@@ -4,7 +4,17 @@ import { type Epoch, type InterfaceId, nextSequenceNo, type SequenceNo } from '.
 import type { MessageStatus } from '../status.ts';
 import { advance, holdUnknown, withOutcomes } from './advance.ts';
 import type { HoldReason } from './explain.ts';
-import type { Decision, HeadTries, LanePolicy, LaneState, Outcome, ReplayOrder, SettleItem } from './state.ts';
+import type {
+  AttemptNote,
+  Decision,
+  HeadTries,
+  LanePolicy,
+  LaneState,
+  Outcome,
+  ReadyOrder,
+  ReplayOrder,
+  SettleItem,
+} from './state.ts';
 import { emptyWindow, windowGet } from './window.ts';
 
 export interface LaneRecord {
@@ -54,7 +64,6 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
     tries: record.headTries,
     failedRun: record.failedRun,
     failedRunCode: record.failedRunCode,
-    released: null,
     failedOrders: passedOnly(record.failedOrders, record.checkpoint),
     commands: [],
     replays: record.replays,
@@ -80,7 +89,7 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
   if (outcome?.status === 'PROCESSED') {
     const granted = record.granted >= head;
     if (record.heldFor === 'UNKNOWN_OUTCOME') return held(known, head, 'UNKNOWN_OUTCOME', null);
-    if (!clean && record.policy.onUnknown === 'hold' && granted) return holdUnknown(known, nowAt);
+    if (!clean && record.policy.onUnknown === 'hold' && granted) return askAfterTakeover(known, outcome.order, nowAt);
     if (!clean && record.policy.onUnknown === 'resend') return advance(maybeSent(known), nowAt);
   }
   return advance(known, nowAt);
@@ -88,6 +97,28 @@ export function openLane(record: LaneRecord, clean: boolean, nowAt: number, carr
 
 function maybeSent(state: LaneState): LaneState {
   return { ...state, tries: { ...state.tries, maybeSent: true } };
+}
+
+/** What the former owner may have sent is an attempt like any other, also where no owner lived to write it down. */
+function askAfterTakeover(state: LaneState, order: ReadyOrder, nowAt: number): Decision {
+  const { tries } = state;
+  if (tries.maybeSent) return holdUnknown(state, nowAt);
+  const attempt: AttemptNote = {
+    sequenceNo: nextSequenceNo(state.checkpoint),
+    messageId: order.messageId,
+    attemptNo: tries.attempts + 1,
+    kind: tries.attempts === 0 ? 'FIRST' : 'RETRY',
+    outcome: 'UNKNOWN',
+    destinationId: order.destinationId,
+    code: null,
+    ackCode: null,
+    detail: 'its owner ended before an answer was written down',
+    controlId: order.controlId,
+    response: null,
+    durationMs: 0,
+  };
+  const seen = { ...tries, attempts: attempt.attemptNo, unknowns: tries.unknowns + 1, firstUnknownAt: nowAt };
+  return holdUnknown({ ...state, tries: { ...seen, maybeSent: true } }, nowAt, [attempt]);
 }
 
 /** Only a number that was passed makes later ones depend on it: one that failed further ahead says nothing of the head. */

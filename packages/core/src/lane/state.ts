@@ -209,8 +209,6 @@ export interface LaneState {
   readonly tries: HeadTries;
   readonly failedRun: number;
   readonly failedRunCode: ErrorCode | null;
-  /** An operator let this number pass in spite of a hold. */
-  readonly released: SequenceNo | null;
   /** placer key → the number of that order that failed; only under passWithOrder. */
   readonly failedOrders: ReadonlyMap<string, SequenceNo>;
   readonly commands: readonly PendingCommand[];
@@ -279,8 +277,12 @@ export interface CommandChanges {
   /** undefined = no outcome any more: it is in the stages again. */
   readonly outcomes: readonly { readonly sequenceNo: SequenceNo; readonly outcome: Outcome | undefined }[];
   readonly paused?: { readonly by: string; readonly sinceAt: number } | null;
+  /** The hold is over, and the run of failures begins again (G20). */
   readonly release?: boolean;
-  readonly resolution?: 'ARRIVED' | 'SEND_AGAIN' | 'DEAD_LETTER';
+  /** Committed with the command: the head the lane held before, as `settlementOf` gave it. */
+  readonly settled?: SettleItem;
+  /** The head's outcome stays unknown, and it goes out once more (G8). */
+  readonly sendAgain?: boolean;
   readonly replays?: readonly ReplayOrder[];
 }
 

@@ -3,6 +3,8 @@ import {
   type CommandId,
   type CommandKind,
   commandId,
+  type DestinationId,
+  destinationId,
   type InterfaceId,
   interfaceId,
   type MessageId,
@@ -221,29 +223,52 @@ export async function insertReplays(
   }));
 }
 
+/** Index: message_delivery_checkpoint_pkey. Takes the grant back: until it is written again the bytes have not left once more. */
+const SEND_AGAIN: Statement = {
+  name: 'command_send_again',
+  text: `
+UPDATE message_delivery_checkpoint SET held_for = NULL, granted_sequence = LEAST(granted_sequence, last_delivered_sequence)
+ WHERE interface_id = $1`,
+};
+
+/** Ends a hold for an unknown outcome; whoever owns the lane sends its head once more, and asks nobody. */
+export async function sendHeadAgain(tx: Queries, id: InterfaceId): Promise<void> {
+  await tx.query(SEND_AGAIN, [id]);
+}
+
 const PAUSE: Statement = {
   name: 'command_pause',
   text: `UPDATE message_delivery_checkpoint SET paused_at = now(), paused_by = $2 WHERE interface_id = $1`,
 };
 const RESUME: Statement = {
   name: 'command_resume',
+  text: `UPDATE message_delivery_checkpoint SET paused_at = NULL, paused_by = NULL WHERE interface_id = $1`,
+};
+/** Index: message_delivery_checkpoint_pkey, message_tracking_interface_id_sequence_no_key, dead_letter_pkey. */
+const RELEASE: Statement = {
+  name: 'command_release',
   text: `
-UPDATE message_delivery_checkpoint
-   SET paused_at = NULL, paused_by = NULL,
-       failed_run = CASE WHEN $2 AND held_for IS DISTINCT FROM 'RESTORED' THEN 0 ELSE failed_run END,
-       failed_run_code = CASE WHEN $2 AND held_for IS DISTINCT FROM 'RESTORED' THEN NULL ELSE failed_run_code END,
-       held_for = CASE WHEN $2 THEN NULL ELSE held_for END
- WHERE interface_id = $1`,
+UPDATE message_delivery_checkpoint c
+   SET failed_run = CASE WHEN held_for = 'RESTORED' THEN failed_run ELSE 0 END,
+       failed_run_code = CASE WHEN held_for = 'RESTORED' THEN failed_run_code END, held_for = NULL
+ WHERE c.interface_id = $1
+RETURNING (SELECT d.destination_id FROM message_tracking t JOIN dead_letter d USING (message_id)
+            WHERE t.interface_id = c.interface_id AND t.sequence_no = c.last_delivered_sequence + 1 AND d.resolved_at IS NULL) AS destination_id`,
 };
 
 export async function pauseLane(tx: Queries, id: InterfaceId, by: string): Promise<void> {
   await tx.query(PAUSE, [id, by]);
 }
 
+export async function resumeLane(tx: Queries, id: InterfaceId): Promise<void> {
+  await tx.query(RESUME, [id]);
+}
+
 /**
- * `release` also ends a hold (pass limit, on failure, restored). Released from RESTORED a lane begins as its next owner
- * would begin it: what counted towards the pass limit still counts.
+ * Ends a hold (pass limit, on failure, restored). Released from RESTORED a lane begins as its next owner would begin it:
+ * what counted towards the pass limit still counts. Returns where the number at the head failed, if it did.
  */
-export async function resumeLane(tx: Queries, id: InterfaceId, release: boolean): Promise<void> {
-  await tx.query(RESUME, [id, release]);
+export async function releaseLane(tx: Queries, id: InterfaceId): Promise<DestinationId | null> {
+  const [row] = await tx.query<{ destination_id: string | null }>(RELEASE, [id]);
+  return row?.destination_id ? destinationId(row.destination_id) : null;
 }
