@@ -181,6 +181,34 @@ test('G6, G14: a failure that is told of a run before the repair holds no lane',
   await eventually('settled', async () => (await checkpoint()) === 1);
 });
 
+test('G4, G5: the lane neither waits for nor passes numbers that it was told and Postgres never gave', async () => {
+  const first = await number(1, 'PROCESSED', 'C1', 'one');
+  await begin();
+  delivery.woken([processedEnd(1, first, 'C1')]);
+  (await lis.next()).acknowledge();
+  await eventually('settled', async () => (await checkpoint()) === 1);
+  const lane = () => delivery.lanes.get(interfaceIdOf());
+  await eventually('it is at rest', () => lane()?.state.phase.name === 'RESTING');
+  delivery.woken([failedEnd(4, messageId(uuidv7())), processedEnd(3, messageId(uuidv7()), 'C3')]);
+  expect(lane()?.state).toMatchObject({ checkpoint: 1, highWater: 1 });
+  delivery.woken([failedEnd(2, messageId(uuidv7()))]);
+  await eventually('the lane was read again', () => lines.some((line) => line.includes('lane read again')));
+  await eventually('it is at rest', () => lane()?.state.phase.name === 'RESTING');
+  expect(lane()?.state).toMatchObject({ checkpoint: 1, highWater: 1 });
+  expect(await checkpoint()).toBe(1);
+  // Told again, and now given to others: those go out.
+  delivery.woken([failedEnd(3, messageId(uuidv7()))]);
+  const second = await number(2, 'PROCESSED', 'C2', 'two');
+  const third = await number(3, 'PROCESSED', 'C3', 'three');
+  delivery.woken([processedEnd(3, third, 'C3'), processedEnd(2, second, 'C2')]);
+  for (const control of ['C2', 'C3']) {
+    const sent = await lis.next();
+    expect(sent.controlId).toBe(control);
+    sent.acknowledge();
+  }
+  await eventually('settled', async () => (await checkpoint()) === 3);
+});
+
 test('G6: a destination that the owner of the lane has not heard of yet costs no message', async () => {
   await begin();
   // Another instance reads the new configuration first; this one is not told in time.

@@ -27,25 +27,27 @@ export function rest(state: LaneState, nowAt: number): LaneState {
   return { ...state, phase: { name: 'RESTING' }, sinceAt: nowAt };
 }
 
-/** Notes outcomes above the checkpoint; those beyond the window are remembered only as "look again from here". */
+/**
+ * Notes outcomes above the checkpoint; those beyond the window are remembered only as "look again from here". They raise no
+ * high-water mark: what is told may be of a number that was never given, and a lane waits for no such number.
+ */
 export function withOutcomes(
   state: LaneState,
   outcomes: readonly { readonly sequenceNo: SequenceNo; readonly outcome: Outcome }[],
 ): LaneState {
   const limit = state.checkpoint + state.policy.windowEntriesMax;
-  let { forgottenFrom, highWater } = state;
+  let { forgottenFrom } = state;
   const entries: { n: SequenceNo; value: Outcome }[] = [];
   for (const { sequenceNo: n, outcome } of outcomes) {
     if (n <= state.checkpoint) continue;
-    if (n > highWater) highWater = n;
     if (n > limit) {
       if (forgottenFrom === null || n < forgottenFrom) forgottenFrom = n;
       continue;
     }
     if (outranks(windowGet(state.window, n), outcome)) entries.push({ n, value: outcome });
   }
-  if (entries.length === 0 && forgottenFrom === state.forgottenFrom && highWater === state.highWater) return state;
-  return { ...state, window: windowSet(state.window, entries), forgottenFrom, highWater };
+  if (entries.length === 0 && forgottenFrom === state.forgottenFrom) return state;
+  return { ...state, window: windowSet(state.window, entries), forgottenFrom };
 }
 
 /** An end is never overwritten by news that the message is ready: the stage's word was older. */

@@ -1,7 +1,7 @@
 /** Why a lane holds, what ends it, and what it does not hold or wait for. */
 import { describe, expect, test } from 'vitest';
 import { worldWith } from './lane-world.ts';
-import { laneStateName } from './view.ts';
+import { laneStateName, windowShape } from './view.ts';
 
 describe('unknown outcomes', () => {
   test('G8: under policy hold the grant is written before the bytes leave, and no answer holds the lane', () => {
@@ -151,5 +151,40 @@ describe('failures', () => {
     world.flow();
     expect(world.checkpoint).toBe(0);
     expect(laneStateName(world.state)).toBe('HOLDING');
+  });
+});
+
+describe('numbers that were told and never given', () => {
+  test.each(['PROCESSED', 'FAILED', 'FILTERED'] as const)(
+    'G4, G5: %s: the lane neither waits for them nor passes them',
+    (status) => {
+      const world = worldWith(1);
+      world.stage(1, 'PROCESSED');
+      world.flow();
+      for (const n of [5, 3, 2]) {
+        world.rumour(n, status);
+        world.flow();
+        expect(world.state.highWater).toBe(1);
+        expect(laneStateName(world.state)).toBe('IDLE');
+        expect(windowShape(world.state)).toEqual({ readyAhead: 0, gaps: 0 });
+      }
+      expect(world.checkpoint).toBe(1);
+      // When they are given they are other messages, with ends of their own.
+      for (let n = 2; n <= 5; n++) world.number();
+      for (const n of [4, 5, 3, 2]) world.stage(n, 'PROCESSED');
+      world.flow();
+      expect(world.arrived).toEqual([1, 2, 3, 4, 5]);
+      expect(world.checkpoint).toBe(5);
+    },
+  );
+
+  test('G4: a number of which the lane is told first, and is given, goes out at once', () => {
+    const world = worldWith(0);
+    world.highWater = 1;
+    world.rows.set(1, { status: 'RECEIVED', settled: false, code: null });
+    world.stage(1, 'PROCESSED');
+    world.flow();
+    expect(world.arrived).toEqual([1]);
+    expect(world.state).toMatchObject({ checkpoint: 1, highWater: 1 });
   });
 });

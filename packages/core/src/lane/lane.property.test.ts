@@ -172,6 +172,7 @@ function act(world: LaneWorld, pick: number, lives: boolean): void {
 }
 
 function check(world: LaneWorld): void {
+  expect(world.state.highWater, 'waits for a number that was never given').toBeLessThanOrEqual(world.highWater);
   if (world.state.phase.name === 'HELD') {
     const { sequenceNo, reason } = world.state.phase;
     const held = world.rows.get(sequenceNo)?.status;

@@ -1,4 +1,5 @@
 /** What a settlement that has committed means for the lane. */
+import { sequenceNo } from '../ids.ts';
 import { advance, withOutcomes } from './advance.ts';
 import type { In } from './events.ts';
 import { type Decision, type LaneState, NO_TRIES, type Phase } from './state.ts';
@@ -19,6 +20,8 @@ export function settled(state: In<'SETTLING'>, nowAt: number): Decision {
   const base: LaneState = {
     ...withOutcomes(state, recorded),
     checkpoint: item.checkpoint,
+    // What was settled was given, whoever told of it first.
+    highWater: sequenceNo(Math.max(state.highWater, item.checkpoint)),
     granted: item.grantedThrough,
     failedRun: item.failedRun,
     failedRunCode: item.failedRunCode,

@@ -199,6 +199,7 @@ export interface LaneState {
   readonly enabled: boolean;
   readonly checkpoint: SequenceNo;
   readonly granted: SequenceNo;
+  /** The highest number that Postgres is known to have given; the window may hold outcomes above it. */
   readonly highWater: SequenceNo;
   readonly window: Window<Outcome>;
   /** Lowest number whose outcome was heard of and not kept, because the window was full. */

@@ -89,12 +89,13 @@ export function laneWaitingFor(state: LaneState, context: ViewContext): WaitingF
   }
 }
 
-/** Numbers above the head that have an outcome, and the runs of numbers without one below the highest of them. */
+/** Given numbers above the head that have an outcome, and the runs of numbers without one below the highest of them. */
 export function windowShape(state: LaneState): { readonly readyAhead: number; readonly gaps: number } {
   let readyAhead = 0;
   let gaps = 0;
   let expected = state.checkpoint + 1;
   for (const { n } of windowEntries(state.window)) {
+    if (n > state.highWater) break;
     if (n > expected) gaps += 1;
     if (n > state.checkpoint + 1) readyAhead += 1;
     expected = n + 1;
