@@ -97,6 +97,7 @@ const tlsSchema = z.strictObject({
   /** false only for a test bench; shown red. */
   verify: z.boolean().default(true),
 });
+export type TlsDocument = z.infer<typeof tlsSchema>;
 
 const destinationTimes = {
   ackTimeoutMs: z.int().min(10).max(600_000).default(10_000),

@@ -2,11 +2,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { ConnectionDocument } from '@inorder/shared';
+import type { ConnectionDocument, TlsDocument } from '@inorder/shared';
+import { connectionOf, type RheaConnection, rhea } from './rhea-internals.ts';
 
 export type ConnectDocument = Extract<ConnectionDocument, { kind: 'CONNECT' }>;
 export type ListenDocument = Extract<ConnectionDocument, { kind: 'LISTEN' }>;
-type TlsDocument = NonNullable<ConnectDocument['tls']>;
 
 function material(document: TlsDocument): { ca?: string; cert?: string; key?: string } {
   const { ca, cert, key } = document;
@@ -55,10 +55,45 @@ export function serve(
   return server;
 }
 
+export interface ClientSettings {
+  readonly containerId: string;
+  readonly idleTimeOutMs: number;
+  readonly maxFrameBytes: number;
+}
+
+/**
+ * A connection to a broker that is not begun yet: `connect()` does, on the socket that `socket` gives, which calls back once
+ * bytes may leave. rhea's own reconnect is off: it does not come back from a close by the peer or a refused login.
+ */
+export function clientConnection(
+  document: ConnectDocument,
+  settings: ClientSettings,
+  socket: (connected: () => void) => net.Socket,
+): RheaConnection {
+  const { host, port } = document;
+  const options = {
+    host,
+    port,
+    hostname: host,
+    idle_time_out: settings.idleTimeOutMs,
+    max_frame_size: settings.maxFrameBytes,
+    reconnect: false,
+    tcp_no_delay: true,
+    sasl_mechanisms: clientMechanisms(document),
+    connection_details: () => ({
+      host,
+      port,
+      connect: (_port: number, _host: string, _options: unknown, connected: () => void) => socket(connected),
+    }),
+  };
+  const container = rhea.create_container({ id: settings.containerId });
+  return connectionOf(container.create_connection(options));
+}
+
 type ClientMechanism = () => { start(callback: (error: unknown, response: Buffer) => void): void };
 
 /** rhea's own PLAIN counts characters, not bytes, and cuts a name or password that is not ASCII. */
-export function clientMechanisms(document: ConnectDocument): Record<string, ClientMechanism> {
+function clientMechanisms(document: ConnectDocument): Record<string, ClientMechanism> {
   const answer =
     (text: string): ClientMechanism =>
     () => ({ start: (callback) => callback(undefined, Buffer.from(text, 'utf8')) });

@@ -1,18 +1,18 @@
 /**
  * Reads queues of one broker over AMQP 1.0: one connection, a session per queue, everything opened again with back-off
- * when it ends. rhea's own reconnect is off: it does not come back from a close by the peer or a refused login, and a
- * connection object that starts afresh cannot settle a delivery of the last one (G1, G3).
+ * when it ends. rhea's own reconnect is off (`connection-parts.ts`): a connection object that starts afresh also cannot
+ * settle a delivery of the last one (G1, G3).
  *
  * Modes: IDLE → CONNECTING ⇄ OPEN ⇄ RETRYING → STOPPED.
  */
 import type { SourceId, SourceStatus } from '@inorder/core';
 import { BackOff } from './back-off.ts';
 import { BrokerReplies } from './broker-replies.ts';
-import { type ConnectDocument, clientMechanisms, dial } from './connection-parts.ts';
+import { type ConnectDocument, clientConnection, dial } from './connection-parts.ts';
 import { within } from './deadline.ts';
 import { type AmqpCounters, type InboundOptions, type InboundSettings, newCounters, withDefaults } from './options.ts';
 import { ReceiverQueue, type ReceiverSource, reasonOf } from './receiver-queue.ts';
-import { clearHeartbeats, connectionOf, type EventContext, type RheaConnection, rhea } from './rhea-internals.ts';
+import { clearHeartbeats, type EventContext, type RheaConnection } from './rhea-internals.ts';
 
 /** A peer that does not answer our close is cut off after this. */
 const CLOSE_GRACE_MS = 1_000;
@@ -83,28 +83,11 @@ export class AmqpReceiver {
   }
 
   #connect(): void {
-    const { containerId, idleTimeOutMs, maxFrameBytes, connectTimeoutMs, clock } = this.#settings;
+    const { connectTimeoutMs, clock } = this.#settings;
     const where = `${this.#document.host}:${this.#document.port}`;
     this.#mode = 'CONNECTING';
     for (const queue of this.#queues.values()) queue.disconnected('CONNECTING', `Connecting to ${where}`);
-    const container = rhea.create_container({ id: containerId });
-    const options = {
-      host: this.#document.host,
-      port: this.#document.port,
-      hostname: this.#document.host,
-      idle_time_out: idleTimeOutMs,
-      max_frame_size: maxFrameBytes,
-      reconnect: false,
-      tcp_no_delay: true,
-      sasl_mechanisms: clientMechanisms(this.#document),
-      connection_details: () => ({
-        host: this.#document.host,
-        port: this.#document.port,
-        connect: (_port: number, _host: string, _options: unknown, connected: () => void) =>
-          dial(this.#document, connected),
-      }),
-    };
-    const connection = connectionOf(container.create_connection(options));
+    const connection = clientConnection(this.#document, this.#settings, (connected) => dial(this.#document, connected));
     this.#connection = connection;
     const lost = (reason: string): void => this.#lost(connection, reason);
     connection.on('connection_open', () => this.#opened(connection));
