@@ -312,16 +312,46 @@ export const ERROR_CODES = {
     action: 'Look at the answer and the destination settings',
   },
 
-  // JMS
+  // JMS, as a destination
   JMS_CONNECT: {
-    class: 'infrastructure',
-    title: 'The JMS broker cannot be reached',
-    action: 'Nothing is lost; check the broker',
+    class: 'endpoint',
+    title: 'Could not connect to the JMS broker',
+    action: 'Nothing is lost; check host, port and the broker itself',
+  },
+  JMS_DNS: {
+    class: 'endpoint',
+    title: 'The host name of the JMS broker is not known',
+    action: 'Correct the host name; nothing is lost',
+  },
+  JMS_TLS: {
+    class: 'endpoint',
+    title: 'The TLS handshake with the JMS broker failed',
+    action: 'Check certificates on both sides; nothing is lost',
   },
   JMS_REFUSED: {
-    class: 'infrastructure',
-    title: 'The JMS broker refused the connection or the link',
-    action: 'Check credentials and the address',
+    class: 'endpoint',
+    title: 'The JMS broker refused the login or the queue',
+    action: 'Check credentials, rights and the name of the queue; nothing is lost',
+  },
+  JMS_FULL: {
+    class: 'endpoint',
+    title: 'The JMS broker takes no more messages for the queue now',
+    action: 'Nothing is lost; see whether the queue is read, and the limits of the broker',
+  },
+  JMS_REJECTED: {
+    class: 'permanent',
+    title: 'The JMS broker rejected the message',
+    action: 'Look at the condition it named; correct and replay',
+  },
+  JMS_RETRY: {
+    class: 'transient',
+    title: 'The JMS broker gave the message back or failed while it took it',
+    action: 'Look at the condition it named and at the broker; replay when it is ready',
+  },
+  JMS_NO_ANSWER: {
+    class: 'ambiguous',
+    title: 'No outcome from the JMS broker within ackTimeoutMs, or the connection broke',
+    action: 'It is sent again under the same message id; ask whoever runs the broker if it goes on',
   },
 
   // Configuration and access

@@ -67,6 +67,8 @@ export interface DeliveryRequest {
   readonly attempt: number;
   /** A copy may have arrived already (after a crash or an unknown outcome). */
   readonly possibleDuplicate: boolean;
+  /** The late replay in whose name it is sent (G14); null: a send in order. */
+  readonly replayId: string | null;
   /** MSH-10 of the bytes, or the FHIR message's key; what MSA-2 must echo. */
   readonly controlId: string;
   readonly format: PayloadFormat;

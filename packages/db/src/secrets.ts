@@ -57,7 +57,7 @@ export function keptPlaces(document: SecretDocument): string[] {
 function mapSecrets<T extends SecretDocument>(document: T, change: (place: string, value: string) => string): T {
   const copy = structuredClone(document);
   if ('password' in copy && copy.password !== undefined) copy.password = change('password', copy.password);
-  if (copy.tls?.key !== undefined) copy.tls.key = change('tls.key', copy.tls.key);
+  if ('tls' in copy && copy.tls?.key !== undefined) copy.tls.key = change('tls.key', copy.tls.key);
   if ('headers' in copy) {
     for (const [header, value] of Object.entries(copy.headers)) {
       copy.headers[header] = change(`headers.${header}`, value);

@@ -162,3 +162,9 @@ export function encodeText(text: string): Uint8Array {
   const charset: Charset = { encoding: (named.ok ? named.encoding : null) ?? 'utf-8', assumed: false };
   return canEncode(text, charset) ? encode(text, charset) : Buffer.from(text, 'utf8');
 }
+
+/** Bytes as the text of a JMS TextMessage, read as the stages read them. null where they fit no set they may be in. */
+export function decodeText(bytes: Uint8Array): string | null {
+  const decoded = decode(bytes, 'none');
+  return decoded.ok ? decoded.text : null;
+}

@@ -1,7 +1,7 @@
 /** HL7 v2 and FHIR as the stages, the destinations, the console and the simulator need them. Never throws for bytes. */
 export * from './ack.ts';
 export type { Charset } from './charset.ts';
-export { encodeText } from './charset.ts';
+export { decodeText, encodeText } from './charset.ts';
 export * from './display.ts';
 export type { Delimiters } from './escape.ts';
 export * from './fhir.ts';

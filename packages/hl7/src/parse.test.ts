@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytes, MSH, OBR, ORC, ORDER, PID, parsed } from '../test/synthetic.ts';
-import { encodeText, parseHl7, parsePath } from './index.ts';
+import { decodeText, encodeText, parseHl7, parsePath } from './index.ts';
 
 const CANONICAL = ORDER.map((line) => `${line}\r`).join('');
 
@@ -125,6 +125,15 @@ describe('character sets (MSH-18, table 0211)', () => {
     expect(Buffer.compare(encodeText(text), Buffer.from(text, 'latin1'))).toBe(0);
     const beyond = text.replace('Zoë', 'Ωmega');
     expect(Buffer.compare(encodeText(beyond), Buffer.from(beyond, 'utf8'))).toBe(0);
+  });
+
+  test('bytes become the text of a JMS TextMessage in the set that MSH-18 names, or else that they are in', () => {
+    const text = named('8859/1').join('\r');
+    expect(decodeText(Buffer.from(text, 'latin1'))).toBe(text);
+    const unnamed = named('').join('\r');
+    expect(decodeText(Buffer.from(unnamed, 'latin1'))).toBe(unnamed);
+    expect(decodeText(Buffer.from(unnamed, 'utf8'))).toBe(unnamed);
+    expect(decodeText(Buffer.from(named('UNICODE UTF-8').join('\r'), 'latin1'))).toBeNull();
   });
 });
 

@@ -104,8 +104,8 @@ const destinationTimes = {
   connectTimeoutMs: z.int().min(10).max(600_000).default(5000),
   connectionsMax: z.int().min(1).max(256).default(4),
   idleCloseMs: z.int().min(100).max(3_600_000).default(30_000),
-  ackBytesMax: z.int().min(100).max(10_485_760).default(1_048_576),
 };
+const ackBytesMax = z.int().min(100).max(10_485_760).default(1_048_576);
 
 export const destinationDocumentSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -115,6 +115,7 @@ export const destinationDocumentSchema = z.discriminatedUnion('kind', [
     tls: tlsSchema.optional(),
     /** application: AA delivers. commit: CA delivers too. none: sent is delivered, and the screen says so. */
     ackMode: z.enum(['application', 'commit', 'none']).default('application'),
+    ackBytesMax,
     ...destinationTimes,
   }),
   z.strictObject({
@@ -122,6 +123,20 @@ export const destinationDocumentSchema = z.discriminatedUnion('kind', [
     url: z.url({ protocol: /^https?$/ }),
     headers: z.record(z.string(), z.string()).default({}),
     tls: tlsSchema.optional(),
+    ackBytesMax,
+    ...destinationTimes,
+  }),
+  z.strictObject({
+    kind: z.literal('JMS'),
+    /** Name of a CONNECT connection of the site: host, credentials and TLS are its. */
+    connection: name,
+    /** The queue's name as the broker knows it. */
+    address: z.string().min(1).max(255),
+    /**
+     * text: a TextMessage of the characters that MSH-18 makes of the bytes; bytes that are no text go out as a
+     * BytesMessage. bytes: always a BytesMessage.
+     */
+    body: z.enum(['text', 'bytes']).default('text'),
     ...destinationTimes,
   }),
 ]);

@@ -14,6 +14,7 @@ export function orderOf(controlId: string, over: Partial<DeliveryRequest> = {}):
     epoch: epoch(3),
     attempt: 1,
     possibleDuplicate: false,
+    replayId: null,
     controlId,
     format: 'HL7V2',
     payload: Buffer.from(`MSH|^~\\&|E|S|LIS|LAB|20260101||OML^O21|${controlId}|P|2.5.1\rPID|1\r`),

@@ -19,8 +19,8 @@ export interface ConformanceMessage {
   refuseForNow(): void;
   /** Refuses its content. */
   refuseContent(): void;
-  /** Says it has the message already. */
-  refuseAsKnown(): void;
+  /** Says it has the message already. Absent: the wire has no word for that. */
+  refuseAsKnown?(): void;
   /** The bytes of an acceptance, to be sent when nobody waits for one. */
   readonly acceptance: Uint8Array;
 }
@@ -168,13 +168,19 @@ export function describeDestination(name: string, harness: DestinationHarness): 
       expect(peer.accepted).toBe(1);
     });
 
-    test('G8: "already there" confirms a resend, and never a first send', async () => {
+    test('G8: "already there" confirms a resend, and never a first send', async ({ skip }) => {
       const connector = open();
       const resend = connector.deliver(orderOf('A', { possibleDuplicate: true, attempt: 2 }), NEVER);
-      (await peer.next()).refuseAsKnown();
+      const again = await peer.next();
+      if (again.refuseAsKnown === undefined) {
+        again.accept();
+        await resend;
+        skip(`${name} has no word for it`);
+      }
+      again.refuseAsKnown?.();
       expect(await resend).toMatchObject({ ok: true, byDuplicate: true });
       const first = connector.deliver(orderOf('B'), NEVER);
-      (await peer.next()).refuseAsKnown();
+      (await peer.next()).refuseAsKnown?.();
       expect(await first).toMatchObject({ ok: false, code: codes.refusedForNow });
     });
 

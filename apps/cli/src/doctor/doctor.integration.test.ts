@@ -304,16 +304,22 @@ test('destinations: one that answers, one without TLS elsewhere, a certificate t
   };
   const [plainPort, securePort] = [await portOf(lis), await portOf(secure)];
   const document = (more: object) => ({ kind: 'MLLP', host: '127.0.0.1', port: plainPort, ...more });
-  const { destinations } = siteDocumentSchema.parse({
+  const site = siteDocumentSchema.parse({
+    connections: {
+      hub: { kind: 'CONNECT', host: '127.0.0.1', port: plainPort },
+      ours: { kind: 'LISTEN', port: 0 },
+    },
     destinations: {
       'LIS-1': document({}),
       'LIS-2': document({ host: '192.0.2.1', connectTimeoutMs: 50 }),
       'LIS-3': document({ host: '192.0.2.2', connectTimeoutMs: 50, tls: { verify: false } }),
       'LIS-4': document({ host: 'localhost', port: securePort, tls: {} }),
       'LIS-5': document({ host: 'localhost', port: securePort, tls: { ca: LOCALHOST_CERT } }),
+      'QUEUE-1': { kind: 'JMS', connection: 'hub', address: 'lab.orders' },
+      'QUEUE-2': { kind: 'JMS', connection: 'ours', address: 'lab.orders' },
     },
   });
-  const list = await examineDestinations(destinations, true);
+  const list = await examineDestinations(site, true);
   const seen = list.map(({ level, what }) => `${level}: ${what}`);
   expect(seen).toEqual(
     expect.arrayContaining([
@@ -321,7 +327,8 @@ test('destinations: one that answers, one without TLS elsewhere, a certificate t
       'problem: the certificate of LIS-3 is not checked (verify: false)',
       expect.stringMatching(/^problem: LIS-2 \(192\.0\.2\.1:\d+\).* cannot be reached: /),
       expect.stringMatching(/^problem: the certificate of LIS-4 is not trusted: .*SELF_SIGNED/),
-      'ok: 3 destinations of 5 can be reached',
+      'problem: the connection of QUEUE-2 leads to no broker',
+      'ok: 4 destinations of 7 can be reached',
     ]),
   );
   expect(seen.filter((line) => line.includes('LIS-5') || line.includes('LIS-1 '))).toEqual([]);
@@ -345,7 +352,7 @@ test('destinations: one that answers, one without TLS elsewhere, a certificate t
     expect.stringMatching(/^warning: the certificate of LIS-5 ends on \d{4}-\d\d-\d\d, in 29 days$/),
   ]);
   expect(judged(-1)).toEqual([expect.stringMatching(/^problem: the certificate of LIS-5 ended on /)]);
-  const untouched = await examineDestinations(destinations, false);
+  const untouched = await examineDestinations(site, false);
   expect(untouched.some(({ what }) => what.includes('cannot be reached'))).toBe(false);
   await Promise.all([lis, secure].map((server) => new Promise((resolve) => server.close(resolve))));
 });

@@ -76,7 +76,7 @@ async function examineSite(client: pg.Client, { connect, secretKey }: ExamineOpt
   const opened = await openConnections(client, secretKey);
   const [jms, destinations] = await Promise.all([
     examineBrokers(site.connections, site.sources, connect, (name, queues) => judgeQueues(opened.get(name), queues)),
-    examineDestinations(site.destinations, connect),
+    examineDestinations(site, connect),
   ]);
   return [...jms, ...destinations];
 }

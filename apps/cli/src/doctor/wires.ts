@@ -5,7 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { ConnectionDocument, DestinationDocument } from '@inorder/shared';
+import type { ConnectionDocument, DestinationDocument, SiteDocument, TlsDocument } from '@inorder/shared';
 import { count, type Finding, Findings, isLoopback, names, reasonOf } from './finding.ts';
 
 const CONNECT_MS_MAX = 5000;
@@ -18,7 +18,7 @@ export interface Wire {
   readonly name: string;
   readonly host: string;
   readonly port: number;
-  readonly tls: NonNullable<DestinationDocument['tls']> | null;
+  readonly tls: TlsDocument | null;
   readonly timeoutMs: number;
 }
 
@@ -31,8 +31,15 @@ export interface Touch {
   readonly validTo: Date | null;
 }
 
-export function destinationWire(name: string, document: DestinationDocument): Wire {
+type Connections = SiteDocument['connections'];
+
+/** null: a JMS destination whose connection leads to no broker. */
+function destinationWire(name: string, document: DestinationDocument, connections: Connections): Wire | null {
   const timeoutMs = Math.min(document.connectTimeoutMs, CONNECT_MS_MAX);
+  if (document.kind === 'JMS') {
+    const connection = connections[document.connection];
+    return connection?.kind === 'CONNECT' ? { ...connectionWire(name, connection), timeoutMs } : null;
+  }
   if (document.kind === 'MLLP')
     return { name, host: document.host, port: document.port, tls: document.tls ?? null, timeoutMs };
   const { protocol, hostname, port } = new URL(document.url);
@@ -52,12 +59,23 @@ export function connectionWire(name: string, document: ConnectionDocument): Wire
 }
 
 export async function examineDestinations(
-  destinations: Readonly<Record<string, DestinationDocument>>,
+  { destinations, connections }: Pick<SiteDocument, 'destinations' | 'connections'>,
   connect: boolean,
 ): Promise<Finding[]> {
   const found = new Findings('destinations');
-  const wires = Object.entries(destinations).map(([name, document]) => destinationWire(name, document));
-  if (wires.length === 0) {
+  const all = Object.entries(destinations).map(([name, document]) => ({
+    name,
+    wire: destinationWire(name, document, connections),
+  }));
+  const wires = all.flatMap(({ wire }) => (wire === null ? [] : [wire]));
+  const nowhere = all.filter(({ wire }) => wire === null);
+  if (nowhere.length > 0)
+    found.problem(
+      `the connection of ${names(nowhere.map(({ name }) => name))} leads to no broker`,
+      'Their lanes wait; nothing is lost or skipped.',
+      'Name a connection of kind CONNECT in the destination.',
+    );
+  if (all.length === 0) {
     found.warning('no destination is configured', 'Nothing can be delivered.', './inorder interface apply takes them.');
     return found.list;
   }
@@ -72,11 +90,11 @@ export async function examineDestinations(
     found.problem(
       `${names(same.map(({ wire }) => `${wire.name} (${wire.host}:${wire.port})`))} cannot be reached: ${failure ?? ''}`,
       'Their lanes wait; nothing is lost or skipped.',
-      'Ask the laboratory, or correct the address.',
+      'Ask whoever runs the other side, or correct the address.',
     );
   certificates(found, touched);
   const up = touched.length - away.length;
-  if (up > 0) found.ok(`${count(up, 'destination')} of ${wires.length} can be reached`);
+  if (up > 0) found.ok(`${count(up, 'destination')} of ${all.length} can be reached`);
   return found.list;
 }
 

@@ -1,18 +1,16 @@
 /**
- * One TCP or TLS socket to a laboratory system, and what a failure to open it means. Shared by MLLP and HTTP, so that
- * "refused" and "bad certificate" mean the same on both wires.
+ * One TCP or TLS socket to a laboratory system, and what a failure to open it means. Shared by MLLP, HTTP and JMS, so
+ * that "refused" and "bad certificate" mean the same on all of them.
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import type { DestinationDocument } from '@inorder/shared';
-
-export type TlsSettings = NonNullable<DestinationDocument['tls']>;
+import type { TlsDocument } from '@inorder/shared';
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
   /** Null: plain. */
-  readonly tls: TlsSettings | null;
+  readonly tls: TlsDocument | null;
 }
 
 /** What the socket of one connector logs through; pino fits. */
@@ -22,7 +20,7 @@ export interface DestinationLogger {
   warn(fields: object, message: string): void;
 }
 
-/** Why no byte could be sent: the part after `MLLP_` or `HTTP_` of the endpoint codes. */
+/** Why no byte could be sent: the part after `MLLP_`, `HTTP_` or `JMS_` of the endpoint codes. */
 export type ConnectFault = 'CONNECT' | 'DNS' | 'TLS';
 
 const KEEPALIVE_DELAY_MS = 15_000;

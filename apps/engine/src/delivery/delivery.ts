@@ -106,7 +106,7 @@ class Assembled implements Delivery {
       incidents,
       find: (id) => site.destination(id),
       refresh: () => site.refresh(),
-      open: (document) => openDestination(document, clock, logger),
+      open: (wire) => openDestination(wire, clock, logger),
       wake: (lane, id) => {
         lane.tell({ kind: 'ENDPOINT_TRY', nowAt: clock.wallMs() });
         const { phase } = lane.state;

@@ -9,18 +9,16 @@ import type {
   MessageId,
 } from '@inorder/core';
 import { errorClass } from '@inorder/core';
-import type { DestinationDocument } from '@inorder/shared';
 import type { Logger } from 'pino';
-import type { MeasuredDestination } from '../adapters/destination.ts';
+import type { DestinationSettings, MeasuredDestination } from '../adapters/destination.ts';
 import { errorCodeOf } from '../adapters/postgres/database.ts';
 import { Breaker } from './breaker.ts';
 import type { Incidents } from './incidents.ts';
 import type { DeliverySettings } from './settings.ts';
 
-export interface DestinationConfig {
+export interface DestinationConfig extends DestinationSettings {
   readonly destinationId: DestinationId;
   readonly name: string;
-  readonly document: DestinationDocument;
 }
 
 export interface DestinationsOptions<Waiter> {
@@ -32,7 +30,7 @@ export interface DestinationsOptions<Waiter> {
   readonly find: (id: DestinationId) => DestinationConfig | undefined;
   /** Reads the configuration again. @throws where Postgres is away. */
   readonly refresh: () => Promise<void>;
-  readonly open: (document: DestinationDocument) => MeasuredDestination;
+  readonly open: (settings: DestinationSettings) => MeasuredDestination;
   /** Lets a waiter try; false where it has nothing to send to this destination now. */
   readonly wake: (waiter: Waiter, id: DestinationId) => boolean;
 }
@@ -80,7 +78,7 @@ export class Endpoint<Waiter> {
   readonly id: DestinationId;
   readonly breaker: Breaker<Waiter>;
   private readonly options: DestinationsOptions<Waiter>;
-  private connector: { readonly document: DestinationDocument; readonly sends: MeasuredDestination } | undefined;
+  private connector: { readonly settings: DestinationSettings; readonly sends: MeasuredDestination } | undefined;
   /** The last answer, and the last one to another message than that. */
   private lastAnswer: { readonly messageId: MessageId; readonly at: number } | undefined;
   private answerBefore: { readonly messageId: MessageId; readonly at: number } | undefined;
@@ -159,8 +157,7 @@ export class Endpoint<Waiter> {
   }
 
   configured(): void {
-    const now = this.options.find(this.id)?.document;
-    if (this.connector === undefined || JSON.stringify(now) === JSON.stringify(this.connector.document)) return;
+    if (this.connector === undefined || same(this.options.find(this.id), this.connector.settings)) return;
     const old = this.connector.sends;
     this.connector = undefined;
     this.breaker.changed();
@@ -181,7 +178,7 @@ export class Endpoint<Waiter> {
     if (this.connector !== undefined) return this.connector.sends;
     const config = this.options.find(this.id);
     if (config === undefined) return undefined;
-    this.connector = { document: config.document, sends: this.options.open(config.document) };
+    this.connector = { settings: config, sends: this.options.open(config) };
     return this.connector.sends;
   }
 
@@ -209,6 +206,11 @@ export class Endpoint<Waiter> {
     if (!aborted && errorClass(result.code) === 'endpoint') return this.breaker.failed(result.code, result.detail);
     return nowAt;
   }
+}
+
+function same(now: DestinationSettings | undefined, before: DestinationSettings): boolean {
+  const written = ({ document, connection }: DestinationSettings) => JSON.stringify([document, connection]);
+  return now !== undefined && written(now) === written(before);
 }
 
 /** The endpoint spoke to us about this message, whatever it said. */

@@ -273,6 +273,7 @@ export class Lanes implements LaneInbox {
       epoch: lane.hold.epoch,
       attempt: send.attemptNo,
       possibleDuplicate: send.possibleDuplicate,
+      replayId: null,
       controlId: send.order.controlId,
       format: send.order.format,
       payload,

@@ -85,8 +85,9 @@ test('G14, G16: a replay whose record fails, or whose answer holds a NUL, is sen
       destinationId: wanted,
       name: 'LIS-1',
       document: destinationDocumentSchema.parse({ kind: 'MLLP', host: '127.0.0.1', port: lis.port }),
+      connection: null,
     }),
-    open: (document) => openDestination(document, systemClock, LOGGER),
+    open: (wire) => openDestination(wire, systemClock, LOGGER),
     wake: () => false,
   });
   const replays = new Replays({

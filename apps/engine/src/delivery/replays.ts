@@ -128,6 +128,7 @@ export class Replays {
       epoch: lane.hold.epoch,
       attempt: ready.input.attemptsBefore + 1,
       possibleDuplicate: replay.attempts > 0 || ready.staged.controlId === ready.input.controlId,
+      replayId: replay.replayId,
       controlId: ready.staged.controlId,
       format: ready.input.format,
       payload: ready.staged.payload,

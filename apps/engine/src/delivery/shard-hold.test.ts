@@ -20,7 +20,11 @@ test('G10: a send that waited for a connection through a freeze does not leave a
   const lis = await ScriptedLis.start();
   const clock = new FrozenClock();
   const document = { kind: 'MLLP', host: '127.0.0.1', port: lis.port, connectionsMax: 1 };
-  const sends = openDestination(destinationDocumentSchema.parse(document), clock, pino({ level: 'silent' }));
+  const sends = openDestination(
+    { document: destinationDocumentSchema.parse(document), connection: null },
+    clock,
+    pino({ level: 'silent' }),
+  );
   const hold = new ShardHold(shard(1), epoch(1), 10_000);
   const signal = hold.sendSignal(clock, 2000);
   const first = sends.deliver(orderOf('ONE'), signal);

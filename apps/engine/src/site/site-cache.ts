@@ -77,6 +77,8 @@ export interface SiteDestination {
   readonly name: string;
   /** With its secrets. */
   readonly document: DestinationDocument;
+  /** Of a JMS destination: the connection it names, with its secrets; null where that cannot be used. Else null. */
+  readonly connection: ConnectionDocument | null;
 }
 
 /** A document parsed once for all interfaces that share it. `key` is the same for equal documents, in this process. */
@@ -368,8 +370,13 @@ class PostgresSiteCache implements SiteCache {
         format: row.format === 'FHIR_JSON' ? 'FHIR_JSON' : 'HL7V2',
       }),
     );
+    const connections = this.#wires(rows.connections, (id, name, opened): SiteConnection => {
+      return { connectionId: id, name, document: connectionDocumentSchema.parse(opened) };
+    });
     const destinations = this.#wires(rows.destinations, (id, name, opened): SiteDestination => {
-      return { destinationId: destinationId(id), name, document: destinationDocumentSchema.parse(opened) };
+      const document = destinationDocumentSchema.parse(opened);
+      const connection = document.kind === 'JMS' ? connections.find((each) => each.name === document.connection) : null;
+      return { destinationId: destinationId(id), name, document, connection: connection?.document ?? null };
     });
     return {
       version: rows.version,
@@ -395,9 +402,7 @@ class PostgresSiteCache implements SiteCache {
           },
         ];
       }),
-      connections: this.#wires(rows.connections, (id, name, opened): SiteConnection => {
-        return { connectionId: id, name, document: connectionDocumentSchema.parse(opened) };
-      }),
+      connections,
       destinations,
       destinationByKey: new Map([
         ...destinations.map((each): [string, SiteDestination] => [each.name, each]),

@@ -4,7 +4,18 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import type { AmqpError, Connection, Container, Delivery, EventContext, Receiver, Sender, Session, Typed } from 'rhea';
+import type {
+  AmqpError,
+  Connection,
+  Container,
+  Delivery,
+  EventContext,
+  Message,
+  Receiver,
+  Sender,
+  Session,
+  Typed,
+} from 'rhea';
 import rhea from 'rhea';
 
 export type { AmqpError, Connection, Container, EventContext };
@@ -28,9 +39,15 @@ export interface AttachFrame {
   readonly performative: { readonly name: string; readonly role: boolean; target: Typed | null | undefined };
 }
 
-/** `settled` frees the delivery's slot in the session's ring without a word to the peer. */
-export interface RheaDelivery extends Omit<Delivery, 'settled'> {
+/** Deliveries `first` to `last`; `role` true: said by a receiver, of what we sent. */
+export interface DispositionFrame {
+  readonly performative: { readonly role: boolean; readonly first: number; readonly last?: number | null };
+}
+
+/** `settled` frees the delivery's slot in the session's ring without a word to the peer; of one we sent, both must be. */
+export interface RheaDelivery extends Omit<Delivery, 'settled' | 'remote_settled'> {
   settled: boolean;
+  remote_settled: boolean;
 }
 
 export interface RheaReceiver extends Receiver {
@@ -44,6 +61,10 @@ export interface RheaReceiver extends Receiver {
 export interface RheaSession extends Session {
   on_transfer(frame: TransferFrame): void;
   on_attach(frame: AttachFrame): void;
+  on_disposition(frame: DispositionFrame): void;
+  on_flow(frame: unknown): void;
+  /** `transfer_window`: frames that the peer takes now; NaN before its first flow. */
+  readonly outgoing: { transfer_window(): number };
   readonly remote: { readonly handles: Readonly<Record<number, RheaReceiver | undefined>> };
   readonly links: Readonly<Record<string, unknown>>;
 }
@@ -121,6 +142,17 @@ export function senderOf(sender: Sender): RheaSender {
   return sender as RheaSender;
 }
 
+/** The encoded message; sent with format 0 it goes out as it is. */
+export function encodeMessage(message: Message): Buffer {
+  return rhea.message.encode(message);
+}
+
+/** The name of a delivery's outcome (`accepted`, …) once the peer has said it; rhea keeps it as an object of its class. */
+export function outcomeOf(delivery: RheaDelivery): string | undefined {
+  const state: unknown = delivery.remote_state?.constructor;
+  return state === undefined ? undefined : (state as { composite_type?: string }).composite_type;
+}
+
 /** The session as this folder sees it: the same object, with what the typings leave out. */
 export function sessionOf(session: Session): RheaSession {
   return session as RheaSession;
@@ -159,6 +191,29 @@ export function tapAttaches(session: RheaSession, before: (frame: AttachFrame) =
   session.on_attach = (frame) => {
     before(frame);
     original(frame);
+  };
+}
+
+/** As `tapTransfers`, for dispositions: what `take` says no to never reaches rhea; `after` hears of the rest. */
+export function tapDispositions(
+  session: RheaSession,
+  take: (frame: DispositionFrame) => boolean,
+  after: () => void,
+): void {
+  const original = session.on_disposition.bind(session);
+  session.on_disposition = (frame) => {
+    if (!take(frame)) return;
+    original(frame);
+    after();
+  };
+}
+
+/** Calls back after each flow, of a link or of the session alone: rhea tells of links only. */
+export function afterFlows(session: RheaSession, after: () => void): void {
+  const original = session.on_flow.bind(session);
+  session.on_flow = (frame) => {
+    original(frame);
+    after();
   };
 }
 

@@ -37,11 +37,14 @@ describeDestination('HTTP', {
   },
   open: ({ host, port, ...rest }, clock) =>
     openDestination(
-      destinationDocumentSchema.parse({
-        kind: 'HTTP',
-        url: `${rest.tls === undefined ? 'http' : 'https'}://${host}:${port}/orders`,
-        ...rest,
-      }),
+      {
+        document: destinationDocumentSchema.parse({
+          kind: 'HTTP',
+          url: `${rest.tls === undefined ? 'http' : 'https'}://${host}:${port}/orders`,
+          ...rest,
+        }),
+        connection: null,
+      },
       clock,
       SILENT,
     ),
@@ -92,8 +95,12 @@ describe('request and answer', () => {
   });
 
   function open(settings: { url?: string; headers?: Record<string, string>; ackBytesMax?: number } = {}) {
-    const document = { kind: 'HTTP', url: `http://127.0.0.1:${lis.port}/in/orders?site=a`, ...settings };
-    const destination = openDestination(destinationDocumentSchema.parse(document), clock, SILENT);
+    const document = destinationDocumentSchema.parse({
+      kind: 'HTTP',
+      url: `http://127.0.0.1:${lis.port}/in/orders?site=a`,
+      ...settings,
+    });
+    const destination = openDestination({ document, connection: null }, clock, SILENT);
     opened.push(destination);
     return destination;
   }

@@ -37,7 +37,11 @@ describeDestination('MLLP', {
     };
   },
   open: (settings, clock) =>
-    openDestination(destinationDocumentSchema.parse({ kind: 'MLLP', ...settings }), clock, SILENT),
+    openDestination(
+      { document: destinationDocumentSchema.parse({ kind: 'MLLP', ...settings }), connection: null },
+      clock,
+      SILENT,
+    ),
   codes: {
     connect: 'MLLP_CONNECT',
     dns: 'MLLP_DNS',
