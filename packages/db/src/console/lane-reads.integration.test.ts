@@ -19,7 +19,7 @@ beforeAll(async () => {
   );
   await run(
     `INSERT INTO interface_revision (interface_id, revision, document, created_by) VALUES
-    ($1, 2, '{"route":[{"name":"a","to":"LIS-1"},{"name":"b","to":"LIS-1"},{"name":"c","filter":true}]}', 'ada')`,
+    ($1, 2, '{"route":[{"name":"a","to":"LIS-1"},{"name":"b","to":"LIS-1"},{"name":"c","filter":true},{"name":"d","to":"LIS-2"}]}', 'ada')`,
     [LANE],
   );
   await run(
@@ -31,7 +31,8 @@ beforeAll(async () => {
     [LANE],
   );
   await run(`INSERT INTO destination (destination_id, name, document, updated_at)
-    VALUES (gen_random_uuid(), 'LIS-1', '{"kind":"MLLP","host":"lis.example.org","port":6661}', now())`);
+    VALUES (gen_random_uuid(), 'LIS-1', '{"kind":"MLLP","host":"lis.example.org","port":6661}', now()),
+      (gen_random_uuid(), 'LIS-2', '{"kind":"JMS","connection":"hub","address":"lab.orders"}', now())`);
   await run(
     `INSERT INTO message_tracking (message_id, interface_id, sequence_no, status, revision, received_at)
     SELECT gen_random_uuid(), $1, n, (CASE WHEN n IN (3, 8) THEN 'FAILED' WHEN n <= 5 THEN 'DELIVERED' WHEN n = 6 THEN 'VALIDATED' WHEN n = 9 THEN 'FILTERED'
@@ -70,7 +71,7 @@ afterAll(() => db[Symbol.asyncDispose]());
 
 test('the directory names each lane and where its revision routes to, once', async () => {
   expect(await readDirectory(db.pool)).toMatchObject([
-    { code: 'LAB-1', site: 'Hill Road', tags: ['urgent'], destinations: ['LIS-1'] },
+    { code: 'LAB-1', site: 'Hill Road', tags: ['urgent'], destinations: ['LIS-1', 'LIS-2'] },
     { code: 'LAB-2', destinations: [] },
   ]);
 });
@@ -121,7 +122,10 @@ test('a number’s last attempt tells its answer', async () => {
 test('a lane’s facts, wires and commands', async () => {
   const facts = await readLaneFacts(db.pool, 'LAB-1');
   expect(facts).toMatchObject({ revision: 2, revisionBy: 'ada', checkpoint: 5, openDeadLetters: 1, sources: [] });
-  expect(facts?.destinations).toEqual([{ name: 'LIS-1', kind: 'MLLP', address: 'lis.example.org:6661' }]);
+  expect(facts?.destinations).toEqual([
+    { name: 'LIS-1', kind: 'MLLP', address: 'lis.example.org:6661' },
+    { name: 'LIS-2', kind: 'JMS', address: 'lab.orders on hub' },
+  ]);
   expect(await readRecentCommands(db.pool, LANE)).toMatchObject([{ kind: 'PAUSE', status: 'PENDING', actor: 'ada' }]);
   expect(await readLaneFacts(db.pool, 'LAB-9')).toBeNull();
 });

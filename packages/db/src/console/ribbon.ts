@@ -57,7 +57,8 @@ SELECT i.interface_id, i.code, i.name, i.site, i.tags, i.enabled,
        COALESCE(c.last_delivered_sequence, 0) AS checkpoint, COALESCE(s.last_sequence_no, 0) AS high_water,
        COALESCE(s.retained_from, 1) AS retained_from, c.held_for, c.paused_by,
        COALESCE((SELECT jsonb_agg(jsonb_build_object('name', n.name, 'kind', COALESCE(d.document->>'kind', '?'),
-                  'address', COALESCE(d.document->>'url', (d.document->>'host') || ':' || (d.document->>'port'), '')) ORDER BY n.name)
+                  'address', COALESCE(d.document->>'url', (d.document->>'host') || ':' || (d.document->>'port'),
+                    (d.document->>'address') || ' on ' || (d.document->>'connection'), '')) ORDER BY n.name)
           FROM (SELECT DISTINCT jsonb_array_elements_text(jsonb_path_query_array(r.document, '$.route[*].to')) AS name) n
           LEFT JOIN destination d ON d.name = n.name), '[]') AS destinations,
        COALESCE((SELECT jsonb_agg(jsonb_build_object('name', so.name, 'address', COALESCE(so.document->>'address', ''),

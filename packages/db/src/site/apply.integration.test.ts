@@ -156,6 +156,41 @@ test('G22: no secret stands in a document, an export or the audit; applying an e
   expect(() => openSecrets(row.secrets, 'another row', secretKey)).toThrow('do not open');
 });
 
+test('a JMS destination delivers over a connection to a broker, wherever the two stand', async () => {
+  const queue = (connection: string) => ({ kind: 'JMS', connection, address: 'lab.orders' });
+  const apply = (document: object) => applySite(database.pool, siteDocumentSchema.parse(document), options);
+  const needs = 'leads to no broker: a JMS destination needs one of kind CONNECT';
+  const listener = { kind: 'LISTEN', port: 5673 };
+  const broker = { kind: 'CONNECT', host: 'broker.example', port: 5672 };
+  expect(
+    await apply({
+      connections: { own: listener },
+      destinations: { D1: queue('nowhere'), D2: queue('jms'), D3: queue('own') },
+    }),
+  ).toEqual({
+    ok: false,
+    problems: [
+      { path: 'destinations.D1.connection', message: 'connection "nowhere" does not exist' },
+      { path: 'destinations.D2.connection', message: `connection "jms" ${needs}` },
+      { path: 'destinations.D3.connection', message: `connection "own" ${needs}` },
+    ],
+  });
+  expect(await apply({ connections: { hub: broker }, destinations: { 'LIS-JMS': queue('hub') } })).toMatchObject({
+    ok: true,
+  });
+  expect(await apply({ destinations: { 'LIS-JMS-2': queue('hub') } })).toMatchObject({ ok: true });
+  expect(await apply({ connections: { hub: listener } })).toEqual({
+    ok: false,
+    problems: ['LIS-JMS', 'LIS-JMS-2'].map((name) => ({
+      path: 'connections.hub.kind',
+      message: `destination "${name}" delivers over it and needs kind CONNECT`,
+    })),
+  });
+  const exported = await exportSite(database.pool);
+  expect(exported.destinations['LIS-JMS']).toMatchObject({ ...queue('hub'), body: 'text' });
+  expect(await apply(exported)).toMatchObject({ ok: true, changes: { destinations: { updated: [] } } });
+});
+
 test('a placeholder without a stored secret is a problem, not an empty password', async () => {
   const wrong = siteDocumentSchema.parse({
     connections: { fresh: { kind: 'CONNECT', host: 'broker', port: 5672, username: 'u', password: KEPT_SECRET } },

@@ -126,8 +126,13 @@ async function knownNames(tx: pg.PoolClient, site: SiteDocument): Promise<KnownN
     const { rows } = await tx.query<{ name: string }>(sql, values);
     return new Set(rows.map((row) => row.name));
   };
+  const { rows: delivering } = await tx.query<{ name: string; connection: string }>(
+    `SELECT name, document->>'connection' AS connection FROM destination WHERE document->>'kind' = 'JMS' ORDER BY name`,
+  );
   return {
     connections: await names('SELECT name FROM jms_connection'),
+    brokers: await names(`SELECT name FROM jms_connection WHERE document->>'kind' = 'CONNECT'`),
+    jmsDestinations: new Map(delivering.map(({ name, connection }) => [name, connection])),
     destinations: await names('SELECT name FROM destination'),
     codeTables: await names('SELECT name FROM code_table'),
     interfaces: await names('SELECT code AS name FROM interface WHERE code = ANY($1)', [codes]),

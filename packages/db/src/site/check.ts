@@ -10,6 +10,10 @@ export interface SiteProblem {
 /** Names that stand in the database. */
 export interface KnownNames {
   readonly connections: ReadonlySet<string>;
+  /** Those of the connections that lead to a broker (kind CONNECT). */
+  readonly brokers: ReadonlySet<string>;
+  /** JMS destinations, and the connection each delivers over. */
+  readonly jmsDestinations: ReadonlyMap<string, string>;
   readonly destinations: ReadonlySet<string>;
   readonly codeTables: ReadonlySet<string>;
   readonly interfaces: ReadonlySet<string>;
@@ -36,6 +40,9 @@ export function checkSite(site: SiteDocument, known: KnownNames): SiteProblem[] 
       }
     }
   }
+  checkJmsDestinations(site, known, check, (path, message) => {
+    if (problems.length < PROBLEMS_MAX) problems.push({ path, message });
+  });
   for (const [name, source] of Object.entries(site.sources)) {
     check(site.connections, known.connections, 'connection', source.connection, `sources.${name}.connection`);
     for (const [i, code] of source.interfaces.entries()) {
@@ -53,4 +60,30 @@ export function checkSite(site: SiteDocument, known: KnownNames): SiteProblem[] 
     }
   }
   return problems;
+}
+
+/** A JMS destination delivers over a connection to a broker, also where only one of the two stands in this document. */
+function checkJmsDestinations(
+  site: SiteDocument,
+  known: KnownNames,
+  check: (held: object, stored: ReadonlySet<string>, what: string, name: string, path: string) => void,
+  problem: (path: string, message: string) => void,
+): void {
+  for (const [name, document] of Object.entries(site.destinations)) {
+    if (document.kind !== 'JMS') continue;
+    const { connection } = document;
+    const path = `destinations.${name}.connection`;
+    check(site.connections, known.connections, 'connection', connection, path);
+    const held = site.connections[connection];
+    const isListener =
+      held === undefined
+        ? known.connections.has(connection) && !known.brokers.has(connection)
+        : held.kind !== 'CONNECT';
+    if (isListener)
+      problem(path, `connection "${connection}" leads to no broker: a JMS destination needs one of kind CONNECT`);
+  }
+  for (const [name, connection] of known.jmsDestinations) {
+    if (Object.hasOwn(site.destinations, name) || site.connections[connection]?.kind !== 'LISTEN') continue;
+    problem(`connections.${connection}.kind`, `destination "${name}" delivers over it and needs kind CONNECT`);
+  }
 }
