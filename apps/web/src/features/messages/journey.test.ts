@@ -80,6 +80,9 @@ test('a delivered message has all steps behind it, and says who acknowledged and
   const delivered = message({ attempts: [attempt({})] });
   expect(states(delivered)).toEqual(['done', 'done', 'done', 'done', 'done']);
   expect(why(delivered)).toBe('Acknowledged AA by LIS-1 1.2 s after it was received.');
+  expect(why(message({ attempts: [attempt({ ackCode: 'ACCEPTED' })] }))).toBe(
+    'The broker took it for LIS-1 1.2 s after it was received. Who reads the queue does not tell us whether it has.',
+  );
   expect(why(message({ attempts: [attempt({ outcome: 'CONFIRMED_BY_OPERATOR', ackCode: null })] }))).toContain(
     'an operator has confirmed',
   );

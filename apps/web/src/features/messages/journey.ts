@@ -101,6 +101,9 @@ export function whyHere(message: Message, nowAt: number): Why {
   }
 }
 
+/** What a JMS destination notes of a delivery: a broker answers for itself, not for the laboratory. */
+const BROKER_ACCEPTED = 'ACCEPTED';
+
 function delivered(message: Message): Why {
   const last = message.attempts.at(-1);
   const took =
@@ -112,6 +115,11 @@ function delivered(message: Message): Why {
     return { tone: 'good', text: 'Nobody knew whether it had arrived; an operator has confirmed that it did.' };
   if (last?.outcome === 'CONFIRMED_BY_DUPLICATE')
     return { tone: 'good', text: `The laboratory said it had it already${by}.` };
+  if (last?.ackCode === BROKER_ACCEPTED)
+    return {
+      tone: 'good',
+      text: `The broker took it for ${message.destination ?? 'its queue'}${took}. Who reads the queue does not tell us whether it has.`,
+    };
   if (last?.ackCode === null || last === undefined) return { tone: 'good', text: `Delivered${by}${took}.` };
   return {
     tone: 'good',
