@@ -55,6 +55,8 @@ export interface RigOptions {
   readonly redisUrl?: string;
   /** Orders come over this broker's queue `orders` in place of our own listener. */
   readonly broker?: BrokerSetup;
+  /** Beside what the rig makes: documents by name. */
+  readonly more?: Partial<Record<'connections' | 'destinations', Readonly<Record<string, object>>>>;
   readonly engine?: Partial<EngineProcessOptions>;
   /** Off by default: see judge.ts. */
   readonly stragglersByConnection?: boolean;
@@ -229,13 +231,16 @@ export function countersOf(rig: Rig, code = CODE): number[] {
 function siteOf(options: RigOptions, codes: readonly string[], lis: LisHandle, amqpPort: number): SiteDocument {
   const endpoints = lis.status();
   return siteDocumentSchema.parse({
-    connections: { jms: { ...wayIn(options, amqpPort), ...options.connection } },
-    destinations: Object.fromEntries(
-      endpoints.map(({ name, host, port }) => [
-        name,
-        { kind: 'MLLP', host, port, connectionsMax: 64, ...options.destination },
-      ]),
-    ),
+    connections: { jms: { ...wayIn(options, amqpPort), ...options.connection }, ...options.more?.connections },
+    destinations: {
+      ...Object.fromEntries(
+        endpoints.map(({ name, host, port }) => [
+          name,
+          { kind: 'MLLP', host, port, connectionsMax: 64, ...options.destination },
+        ]),
+      ),
+      ...options.more?.destinations,
+    },
     codeTables: { [TABLE]: catalogueTable() },
     sources: {
       [ADDRESS]: {
