@@ -192,3 +192,10 @@ test('G19: ten thousand lanes and destinations make no more series than two', as
   const plain = parse(await createMetrics({ ...QUIET, lanes: () => many.map((i) => lane(`LAB-${i}`, 0, 1)) }).text());
   expect([...plain.keys()].filter((key) => key.includes('interface='))).toEqual([]);
 });
+
+test('counters and nothing else end in _total: `promtool check metrics` has nothing to say', async () => {
+  const types = (await createMetrics(QUIET).text()).match(/^# TYPE .*$/gm) ?? [];
+  const families = types.map((line) => line.split(' ').slice(2));
+  expect(families.length).toBeGreaterThan(50);
+  expect(families.filter(([name, type]) => name?.endsWith('_total') !== (type === 'counter'))).toEqual([]);
+});

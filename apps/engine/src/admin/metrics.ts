@@ -80,9 +80,13 @@ const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const ANSWER_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const BATCH = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
+/** prom-client's gauges under names of counters; each has the same sum by kind beside it, well named. */
+const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
+
 export function createMetrics(sources: MetricSources): EngineMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const define = definer(registry);
   const observed = observations(registry, sources.nowAt);
   observed.define(define);
