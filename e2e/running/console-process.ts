@@ -13,6 +13,9 @@ const LEASH = pathToFileURL(path.resolve(import.meta.dirname, '../../packages/te
 
 export interface ConsoleProcess extends AsyncDisposable {
   readonly url: string;
+  signal(name: NodeJS.Signals): void;
+  /** Its exit code; null after a signal that it did not take. */
+  readonly ended: Promise<number | null>;
 }
 
 /** The build's server; it is built first when its sources have changed. `INORDER_E2E_CONSOLE` names one that stands. */
@@ -51,22 +54,27 @@ export async function startConsole(
   const file = createWriteStream(log);
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
-  const console = {
+  const console: ConsoleProcess = {
     url,
+    signal: (name) => void child.kill(name),
+    ended: new Promise((resolve) => child.once('exit', resolve)),
     async [Symbol.asyncDispose]() {
       await end(child);
       file.end();
     },
   };
+  const early = console.ended.then((code): never => {
+    throw new Error(`the console ended with ${code ?? 'a signal'} before it showed anything; see ${log}`);
+  });
+  // Its end after the start is news for whoever waits for it there.
+  early.catch(() => undefined);
   try {
-    await eventually(
-      'the console shows its sign-in page',
-      async () => {
-        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}; see ${log}`);
-        return (await fetch(`${url}/sign-in`)).ok;
-      },
-      { withinMs: 60_000 },
-    );
+    const shows = eventually('the console shows its sign-in page', async () => (await fetch(`${url}/sign-in`)).ok, {
+      withinMs: 60_000,
+    });
+    // Where it has ended nobody waits for its page any more.
+    shows.catch(() => undefined);
+    await Promise.race([shows, early]);
     return console;
   } catch (error) {
     await console[Symbol.asyncDispose]();

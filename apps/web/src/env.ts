@@ -23,6 +23,8 @@ const schema = z.object({
   INORDER_ENVIRONMENT: z.string().min(1).max(20).default('LOCAL'),
   /** Health BREACH: the oldest unsettled number of an interface may be this old. */
   INORDER_OLDEST_AGE_MS_MAX: z.coerce.number().int().min(1000).default(900_000),
+  /** From SIGTERM, when `/readyz` turns 503, until no new connection is taken. */
+  INORDER_DRAIN_MS: z.coerce.number().int().min(0).max(60_000).default(5000),
 });
 
 export type Env = Readonly<z.infer<typeof schema>>;

@@ -3,6 +3,7 @@ import { type Dependency, Readiness } from '@inorder/shared';
 import { env } from '../../env.ts';
 import { askRedis } from '../command-wake.ts';
 import { database } from '../database.ts';
+import { isServing } from './stop.ts';
 
 // One for the process: a question without an answer must not be asked again by the next request.
 const holder = globalThis as typeof globalThis & { inorderReadiness?: Readiness };
@@ -17,7 +18,7 @@ const CLOCK = {
 
 /** @throws where the settings are not usable. */
 export function readiness(): Readiness {
-  holder.inorderReadiness ??= new Readiness(dependencies(), CLOCK, () => true);
+  holder.inorderReadiness ??= new Readiness(dependencies(), CLOCK, isServing);
   return holder.inorderReadiness;
 }
 

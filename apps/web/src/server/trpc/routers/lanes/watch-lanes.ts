@@ -1,8 +1,9 @@
 import { interfaceCode } from '@inorder/core';
-import { tracked } from '@trpc/server';
+import { TRPCError, tracked } from '@trpc/server';
 import { z } from 'zod';
 import type { BoardChange } from '../../../../features/lag/board-data.ts';
 import { laneFeed } from '../../../live/live.ts';
+import { closing } from '../../../operations/stop.ts';
 import { protectedProcedure } from '../../trpc.ts';
 
 /** Without news an empty change goes out this often: the reader sees that the line stands. */
@@ -26,17 +27,19 @@ export const watchLanes = protectedProcedure('lane.read')
   )
   .subscription(async function* ({ input, signal }) {
     const feed = await laneFeed();
-    const stop = signal ?? new AbortController().signal;
+    const stop = AbortSignal.any([closing(), ...(signal === undefined ? [] : [signal])]);
     let seen = seenBefore(input.lastEventId, feed.boot) ?? feed.seq;
     let first = true;
     while (!stop.aborted) {
       if (!first) await feed.after(seen, SILENCE_MS, stop);
       first = false;
-      if (stop.aborted) return;
+      if (stop.aborted) break;
       const change: BoardChange = feed.changesSince(seen, Date.now(), input.code);
       seen = change.seq;
       yield tracked(`${feed.boot}:${seen}`, JSON.stringify(change));
     }
+    // An end would tell the reader that there is no more; this one it comes back after.
+    if (closing().aborted) throw new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: 'the console stops' });
   });
 
 /** @returns null for an id of another server process. */
