@@ -78,6 +78,8 @@ test.describe('bull-board', () => {
       // The first menu leads back to the console, the second holds the acts.
       await expect(menus(page)).toHaveCount(2);
       await menus(page).last().click();
+      // And none for what is refused to everybody.
+      await expect(page.getByRole('menuitem')).toHaveText([verb, 'Empty']);
       await page.getByRole('menuitem', { name: verb, exact: true }).click();
       const done = page.waitForResponse((answer) => answer.request().method() === 'PUT');
       await page.getByRole('button', { name: 'Confirm' }).click();

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import { QUEUE_BOARD_PATH, QUEUE_BOARD_RIGHT_HEADER } from '@inorder/shared';
 import { eventually } from '@inorder/testkit/eventually';
 import { redisServer } from '@inorder/testkit/redis-server';
@@ -7,7 +10,7 @@ import { Hono } from 'hono';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BullQueues, MAINTENANCE_QUEUE, stageQueueName } from '../adapters/redis/bull-queues.ts';
-import { queueBoard } from './queue-board.ts';
+import { HIDDEN_BUTTONS, queueBoard } from './queue-board.ts';
 
 const shared = await testRedis();
 const logger = pino({ level: 'silent' });
@@ -105,6 +108,23 @@ describe.skipIf(shared === undefined)('the board over real queues', () => {
     await queues.queue(MAINTENANCE_QUEUE).upsertJobScheduler('retention', { every: 3_600_000 });
     const run = `/api/queues/${MAINTENANCE_QUEUE}/job-schedulers/retention/run`;
     expect((await ask('PUT', run, ACTS)).status).toBe(200);
+  });
+
+  test('has no button for what is refused to everybody: the board’s scripts know what the style hides', async () => {
+    expect((await ask('GET', '', ACTS)).text).toContain('<style>[role="menuitem"]:has(');
+    const folder = path.join(
+      path.dirname(createRequire(import.meta.url).resolve('@bull-board/ui/package.json')),
+      'dist',
+    );
+    const scripts = globSync('static/js/**/*.js', { cwd: folder }).map((file) =>
+      readFileSync(path.join(folder, file), 'utf8'),
+    );
+    const isKnown = (text: string): boolean => scripts.some((script) => script.includes(text));
+    const style = HIDDEN_BUTTONS.join();
+    const icons = [...style.matchAll(/\.lucide-([a-z0-9-]+)/g)].map(([, name]) => `("${name}",[[`);
+    const classes = [...style.matchAll(/class\*="([A-Za-z]+-)"/g)].map(([, name]) => `${name}`);
+    expect(icons.length + classes.length).toBeGreaterThan(10);
+    expect([...icons, ...classes].filter((text) => !isKnown(text))).toEqual([]);
   });
 
   test('lets nobody write jobs by hand', async () => {

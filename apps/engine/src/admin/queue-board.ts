@@ -7,7 +7,7 @@
  * - Every request carries ADMIN_SECRET_HEADER (checked before it comes here); QUEUE_BOARD_RIGHT_HEADER is `act` for who
  *   may act. Without it the board is its read-only self, and an act is answered 403.
  * - GET and HEAD read. Acts are what `isQueueBoardAct` names; the board's others (adding and editing jobs, obliterating
- *   queues, rates) are answered 405 to anyone: what stands in queues is written by the engine alone.
+ *   queues, rates) are answered 405 to anyone and have no button: what stands in queues is written by the engine alone.
  * - 404 and a sentence where no Redis is configured, 503 and a sentence while it does not answer.
  *
  * **Invariants:** the pages name no foreign host (the board's link to a font service is taken out, and the policy allows
@@ -44,6 +44,18 @@ const POLICY = [
   "frame-ancestors 'self'",
 ].join('; ');
 
+/**
+ * The board shows who may act a button for each of its acts. It has no option to leave single ones out, so those that
+ * nobody may do are hidden by their icons: in menus adding a job, concurrency, rate, obliterating; of a job duplicating,
+ * changing data, delay, priority and children; of a schedule changing and removing it.
+ */
+export const HIDDEN_BUTTONS = [
+  '[role="menuitem"]:has(:is(.lucide-plus, .lucide-chart-no-axes-gantt, .lucide-gauge, .lucide-ban))',
+  '[class*="jobActions-"] > li:has(:is(.lucide-files, .lucide-pencil, .lucide-clock, .lucide-arrow-up-down, .lucide-list-x))',
+  '[class*="actionsCell-"] > button:has(:is(.lucide-pencil, .lucide-trash-2))',
+  'button:has(> .lucide-pencil)',
+];
+const STYLE = `<style>${HIDDEN_BUTTONS.join(', ')} { display: none !important; }</style>`;
 const FOREIGN_LINK = /<link[^>]+href="https?:[^>]*>/g;
 
 /** Of a chunk the claim and how many; anything else stays where it is. */
@@ -95,7 +107,9 @@ function boardOf(queues: readonly BoardQueue[], mayAct: boolean): Hono {
 
 async function safe(response: Response): Promise<Response> {
   const isPage = response.headers.get('content-type')?.startsWith('text/html') === true;
-  const body = isPage ? (await response.text()).replace(FOREIGN_LINK, '') : response.body;
+  const body = isPage
+    ? (await response.text()).replace(FOREIGN_LINK, '').replace('</head>', `${STYLE}</head>`)
+    : response.body;
   const headers = new Headers(response.headers);
   headers.set('content-security-policy', POLICY);
   headers.set('x-content-type-options', 'nosniff');
