@@ -21,3 +21,8 @@ export class CommandFailure extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** What the shell is told of an error. */
+export function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof CommandFailure ? error.exitCode : EXIT.failed;
+}

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import pg from 'pg';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { readSiteFile } from '../site-file.ts';
+import { givenDatabaseUrl } from '../up/given.ts';
 
 export function register(command: Command): void {
   command
@@ -19,8 +20,8 @@ with the admin secret, gives a link to sign in with. --site needs INORDER_SECRET
 }
 
 async function run({ site }: { site?: string }): Promise<void> {
-  const url = process.env['DATABASE_URL'];
-  if (url === undefined || url === '') throw new CommandFailure(EXIT.wrongUse, 'DATABASE_URL names no database');
+  const url = givenDatabaseUrl(process.env);
+  if (url === undefined) throw new CommandFailure(EXIT.wrongUse, 'DATABASE_URL names no database');
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 10_000 });
   pool.on('error', () => undefined);

@@ -73,10 +73,10 @@ async function run(given: Options): Promise<void> {
       '--layout split needs --distributed: its processes tell each other over Redis what waits',
     );
   if (options.inBackground) {
-    const { progress, onReady } = backgroundProgress();
+    const { progress, onReady, onFailed } = backgroundProgress();
     return up(options, progress, onReady).catch((error: unknown) => {
-      // Whoever started us prints it: our own standard error is a log that nobody looks at.
-      progress.say(`inorder: ${error instanceof Error ? error.message : String(error)}`);
+      // Whoever started us prints it and ends with its code: our own standard error is a log that nobody looks at.
+      onFailed(error);
       throw error;
     });
   }

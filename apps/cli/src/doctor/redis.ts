@@ -24,7 +24,7 @@ export async function examineRedis(url: string | null): Promise<Finding[]> {
       'Use rediss:// in REDIS_URL.',
     );
   try {
-    const { info, policy } = await ask(url);
+    const { info, policy } = await askRedis(url);
     server(found, info);
     eviction(found, policy);
   } catch (error) {
@@ -38,7 +38,7 @@ export async function examineRedis(url: string | null): Promise<Finding[]> {
 }
 
 /** One connection, asked once. `policy` undefined: it does not tell. @throws where it does not answer. */
-async function ask(url: string): Promise<{ readonly info: string; readonly policy: string | undefined }> {
+export async function askRedis(url: string): Promise<{ readonly info: string; readonly policy: string | undefined }> {
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: ANSWER_MS,

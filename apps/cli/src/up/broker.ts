@@ -29,7 +29,7 @@ interface ChosenBroker {
 const AMQP_PORT = 5672;
 
 /** The broker of AMQP_URL; undefined where it is not set. */
-export function givenBroker(text = process.env['AMQP_URL']): Broker | undefined {
+export function givenBroker(text: string | undefined): Broker | undefined {
   if (text === undefined || text === '') return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'amqps:')
@@ -52,12 +52,12 @@ export const OWN_BROKER = `Artemis ${ARTEMIS_VERSION}`;
 
 /** @returns null where the orders are to come to our own listener; why is said. */
 export async function chooseBroker(
+  given: Broker | undefined,
   state: StateFolder,
   ports: PortPicker,
   queues: readonly string[],
   say: (line: string) => void,
 ): Promise<ChosenBroker | null> {
-  const given = givenBroker();
   if (given !== undefined) {
     const others = queues.length > 1 ? ` and ${queues.length - 1} more` : '';
     say(`JMS broker: ${given.host}:${given.port}. Its queues ${queues[0]}${others} should be exclusive`);

@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from '@inorder/db/embedded';
 import { type SiteDocument, siteDocumentSchema } from '@inorder/shared';
 import pg from 'pg';
 import type { StateFolder } from '../checkout.ts';
+import { reasonOf } from '../doctor/finding.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { missingFrom } from './demonstration.ts';
 import type { PortPicker } from './ports.ts';
@@ -20,21 +21,23 @@ export interface Database {
 }
 
 const DATABASE_NAME = 'inorder';
+/** SQLSTATEs. */
+const MISSING_DATABASE = '3D000';
+const STARTING = '57P03';
 
-/** Opens the database server. `fresh` empties the embedded one; that of DATABASE_URL is never emptied. */
+/**
+ * Opens the database server. `fresh` empties the embedded one; that of DATABASE_URL is never emptied.
+ * @throws CommandFailure where the given one does not answer, or does not let us in.
+ */
 export async function openDatabase(
+  given: string | undefined,
   state: StateFolder,
   ports: PortPicker,
   fresh: boolean,
   say: (line: string) => void,
 ): Promise<Database> {
-  const given = process.env['DATABASE_URL'];
-  if (given !== undefined && given !== '') {
-    if (fresh)
-      throw new CommandFailure(
-        EXIT.wrongUse,
-        '--fresh does not empty the database of DATABASE_URL: do that yourself, or unset it',
-      );
+  if (given !== undefined) {
+    await requireAnswer(given);
     return { url: given, embedded: null };
   }
   const server = await startOnFreePort(state, ports, say);
@@ -49,14 +52,26 @@ export async function prepareDatabase(url: string, say: (line: string) => void):
     if (line.startsWith('warning'))
       say(`${line}; if the engine complains, inorder up --fresh starts over without data`);
   };
+  await createDatabase(url);
+  return (await migrate(url, { log })).length;
+}
+
+/** @throws CommandFailure in words where a server does not answer or refuses; a database that is missing is made later. */
+async function requireAnswer(url: string): Promise<void> {
   try {
-    await createDatabase(url);
-    return (await migrate(url, { log })).length;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND')) {
-      throw new CommandFailure(EXIT.notReachable, `no Postgres answers at ${new URL(url).host}`, { cause: error });
-    }
-    throw error;
+    await query(url, 'SELECT 1');
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === MISSING_DATABASE) return;
+    const { host } = new URL(url);
+    // A SQLSTATE is an answer; what has none came from the way there.
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && code !== STARTING)
+      throw new CommandFailure(EXIT.failed, `Postgres at ${host} refuses: ${reasonOf(cause)}`, { cause });
+    throw new CommandFailure(
+      EXIT.notReachable,
+      `no Postgres answers at ${host} (${reasonOf(cause)}): start it, or correct DATABASE_URL`,
+      { cause },
+    );
   }
 }
 

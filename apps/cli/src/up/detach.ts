@@ -1,15 +1,18 @@
 /** `up --detach`: the same `up` in the background. It tells us its lines until it is ready; then we leave it alone. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, stateFolder } from '../checkout.ts';
-import { CommandFailure, EXIT } from '../exit.ts';
+import { CommandFailure, EXIT, type ExitCode, exitCodeOf } from '../exit.ts';
 import { createProgress, type Progress } from '../steps.ts';
+import { isRunning } from './identity.ts';
+import { readRunFile } from './run-file.ts';
 import type { StartOutcome } from './up.ts';
 
 interface FromBackground {
   readonly text?: string;
   readonly ready?: StartOutcome;
+  readonly failed?: { readonly exitCode: ExitCode; readonly message: string };
 }
 
 /** The hidden option that a background run is started with. */
@@ -19,7 +22,11 @@ export const BACKGROUND_OPTION = '--in-background';
 export async function detach(args: readonly string[]): Promise<void> {
   const state = stateFolder();
   mkdirSync(state.logs, { recursive: true });
-  const log = openSync(path.join(state.logs, 'supervisor.log'), 'w', 0o600);
+  const file = path.join(state.logs, 'supervisor.log');
+  // Emptied for a new run. Where one is up already the log is its own, and it goes on in it.
+  const run = readRunFile(state.runFile);
+  if (run === undefined || !isRunning(run.supervisor)) rmSync(file, { force: true });
+  const log = openSync(file, 'a', 0o600);
   const child = spawn(process.execPath, [path.join(ROOT, 'apps/cli/src/main.ts'), 'up', BACKGROUND_OPTION, ...args], {
     cwd: ROOT,
     stdio: ['ignore', log, log, 'ipc'],
@@ -29,6 +36,7 @@ export async function detach(args: readonly string[]): Promise<void> {
   const ready = new Promise<void>((resolve, reject) => {
     child.on('message', (message: FromBackground) => {
       if (message.text !== undefined) process.stdout.write(message.text);
+      if (message.failed !== undefined) reject(new CommandFailure(message.failed.exitCode, message.failed.message));
       if (message.ready === 'works') resolve();
       if (message.ready === 'noOrder')
         reject(
@@ -36,9 +44,7 @@ export async function detach(args: readonly string[]): Promise<void> {
         );
     });
     child.on('error', reject);
-    child.on('exit', () =>
-      reject(new CommandFailure(EXIT.failed, `not started; see ${path.join(state.logs, 'supervisor.log')}`)),
-    );
+    child.on('exit', () => reject(new CommandFailure(EXIT.failed, `not started; see ${file}`)));
   });
   try {
     await ready;
@@ -50,15 +56,28 @@ export async function detach(args: readonly string[]): Promise<void> {
   }
 }
 
+export interface BackgroundReport {
+  readonly progress: Progress;
+  readonly onReady: (outcome: StartOutcome) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
 /** What a background run reports through: to the program that started it while that listens, and to its log. */
-export function backgroundProgress(): { progress: Progress; onReady: (outcome: StartOutcome) => void } {
+export function backgroundProgress(): BackgroundReport {
   const tell = (message: FromBackground): void => {
     // The starter may be gone: then only the log is left.
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   };
   const write = (text: string): void => {
-    process.stdout.write(text);
+    process.stdout.write(`${new Date().toISOString()} ${text}`);
     tell({ text });
   };
-  return { progress: createProgress(write, false), onReady: (outcome) => tell({ ready: outcome }) };
+  return {
+    progress: createProgress(write, false),
+    onReady: (outcome) => tell({ ready: outcome }),
+    onFailed: (error) =>
+      tell({
+        failed: { exitCode: exitCodeOf(error), message: error instanceof Error ? error.message : String(error) },
+      }),
+  };
 }

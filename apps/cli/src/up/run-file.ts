@@ -34,13 +34,19 @@ const runFileSchema = z.object({
     engineAdmin: z.string().nullable(),
     simulatorControl: z.string().nullable(),
     databaseUrl: z.string().nullable(),
+    /** The one of REDIS_URL too, which is no process of ours. */
+    redisUrl: z.string().nullable().default(null),
   }),
 });
 
 export type RunFile = z.infer<typeof runFileSchema>;
 
-/** How long a process of a killed run may take to end before it is killed. */
-const STALE_STOP_TIMEOUT_MS = 10_000;
+/** Said where the rest of a run is there and its supervisor is not. */
+export const SUPERVISOR_GONE =
+  'the supervisor was killed: what ends now is not started again. inorder up ends what is left and starts anew; inorder down ends it';
+
+/** How long a process of a killed run may take to end before it is killed: longer than an engine gives itself. */
+const STALE_STOP_TIMEOUT_MS = 35_000;
 
 /** undefined when there is none, or what is there is not one (a disk that was full). */
 export function readRunFile(file: string): RunFile | undefined {
@@ -106,7 +112,7 @@ export function newRun(supervisor: ProcessIdentity, startedAt: number): RunFile 
     ready: false,
     processes: [],
     embeddedPostgres: null,
-    endpoints: { console: null, engineAdmin: null, simulatorControl: null, databaseUrl: null },
+    endpoints: { console: null, engineAdmin: null, simulatorControl: null, databaseUrl: null, redisUrl: null },
   };
 }
 

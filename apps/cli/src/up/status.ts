@@ -1,6 +1,7 @@
 /** What runs and what it has counted, for `inorder status`. */
-import { type InstanceRow, readInstances } from '@inorder/db/console';
+import { type InstanceRow, readInstances } from '@inorder/db/console/instances';
 import { z } from 'zod';
+import { askRedis } from '../doctor/redis.ts';
 import { query, withPool } from './database.ts';
 import { isRunning } from './identity.ts';
 import type { RunFile } from './run-file.ts';
@@ -49,10 +50,20 @@ export async function siteStatus(run: RunFile | undefined): Promise<SiteStatus> 
     address: process.address,
   }));
   return {
-    processes: [supervisor, postgres, ...others],
+    processes: [supervisor, postgres, ...(await givenRedis(run)), ...others],
     counters: { ...NOTHING_COUNTED, ...counters, orderViolations: await askOrderViolations(simulatorControl) },
     instances,
   };
+}
+
+/** The Redis of REDIS_URL, which is no process of ours. */
+async function givenRedis({ endpoints: { redisUrl }, processes }: RunFile): Promise<SiteStatus['processes']> {
+  if (redisUrl === null || processes.some(({ name }) => name === 'redis')) return [];
+  const up = await askRedis(redisUrl).then(
+    () => true,
+    () => false,
+  );
+  return [{ name: 'redis', up, address: new URL(redisUrl).host }];
 }
 
 /** Every number once: with its row from the retention floor up, in the range of its interface below it. */

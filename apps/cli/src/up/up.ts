@@ -31,6 +31,7 @@ import {
   readCatalogue,
   upstreamQueues,
 } from './demonstration.ts';
+import { type GivenServers, givenServers, lookAtRedis } from './given.ts';
 import { identify } from './identity.ts';
 import { engineInstances, type Layout } from './layout.ts';
 import { openLogFolder } from './logs.ts';
@@ -85,6 +86,12 @@ export async function up(
   onReady: (outcome: StartOutcome) => void,
 ): Promise<void> {
   const state = stateFolder();
+  const given = givenServers(process.env, { broker: options.distributed && options.demo });
+  if (options.fresh && given.databaseUrl !== undefined)
+    throw new CommandFailure(
+      EXIT.wrongUse,
+      '--fresh does not empty the database of DATABASE_URL: do that yourself, or unset it',
+    );
   const me = identify(process.pid);
   if (me === undefined) throw new Error('cannot tell our own start time');
   const stop = new StopRequest();
@@ -95,7 +102,7 @@ export async function up(
     return;
   }
   if (claim.cleared.length > 0) progress.say(`ended what a killed run had left: ${claim.cleared.join(', ')}`);
-  const run = new Run(state, progress, stop, claim.run);
+  const run = new Run(state, given, progress, stop, claim.run);
   try {
     onReady(await run.start(options));
     await stop.requested;
@@ -108,7 +115,9 @@ export async function up(
 
 async function sayAlreadyUp(run: RunFile, state: StateFolder, progress: Progress): Promise<void> {
   progress.say(
-    run.ready ? 'Inorder is up already (inorder down stops it)' : 'another inorder up is just starting here',
+    run.ready
+      ? 'Inorder is up already, with the options of its own start (inorder down stops it)'
+      : 'another inorder up is just starting here',
   );
   if (run.endpoints.console === null) return;
   progress.say(`console: ${run.endpoints.console}`);
@@ -126,6 +135,7 @@ interface Demonstration {
 /** One run of the site: what was started so far, and its run file. */
 class Run {
   readonly #state: StateFolder;
+  readonly #given: GivenServers;
   readonly #progress: Progress;
   readonly #stop: StopRequest;
   readonly #supervisor: Supervisor;
@@ -133,8 +143,9 @@ class Run {
   #file: RunFile;
   #replays: ReturnType<typeof watchReplays> | undefined;
 
-  constructor(state: StateFolder, progress: Progress, stop: StopRequest, file: RunFile) {
+  constructor(state: StateFolder, given: GivenServers, progress: Progress, stop: StopRequest, file: RunFile) {
     this.#state = state;
+    this.#given = given;
     this.#progress = progress;
     this.#stop = stop;
     this.#file = file;
@@ -148,9 +159,10 @@ class Run {
 
   async start(options: UpOptions): Promise<StartOutcome> {
     const ports = new PortPicker(this.#progress.say);
-    await this.#prepareCode();
+    // Before the minute that a build takes: a server that does not answer ends the start at once.
     const database = await this.#startDatabase(ports, options);
     const redisUrl = await this.#startRedis(ports, options.distributed);
+    await this.#prepareCode();
     const instances = engineInstances(options.layout, options.instances);
     const adminPorts = await ports.pickMany(WANTED_PORTS.engineAdmin, instances.length);
     const site: Site = {
@@ -207,10 +219,10 @@ class Run {
   }
 
   async #startDatabase(ports: PortPicker, { fresh, distributed }: UpOptions): Promise<Database> {
-    if (!process.env['DATABASE_URL']) this.#record({ embeddedPostgres: this.#state.postgres });
+    if (this.#given.databaseUrl === undefined) this.#record({ embeddedPostgres: this.#state.postgres });
     const database = await this.#progress.step(
       'Postgres',
-      () => openDatabase(this.#state, ports, fresh, this.#progress.say),
+      () => openDatabase(this.#given.databaseUrl, this.#state, ports, fresh, this.#progress.say),
       ({ embedded, url }) =>
         embedded === null
           ? `at ${new URL(url).host}`
@@ -228,8 +240,16 @@ class Run {
   }
 
   async #startRedis(ports: PortPicker, required: boolean): Promise<string | null> {
-    const given = process.env['REDIS_URL'];
-    if (given !== undefined && given !== '') return given;
+    const given = this.#given.redisUrl;
+    if (given !== undefined) {
+      this.#record({ endpoints: { ...this.#file.endpoints, redisUrl: given } });
+      await this.#step(
+        'Redis',
+        () => lookAtRedis(given, required),
+        (seen) => seen,
+      );
+      return given;
+    }
     const program = required ? await findOrInstall(REDIS, this.#progress.say) : findProgram('redis-server');
     if (program === undefined && required)
       throw new CommandFailure(
@@ -244,6 +264,7 @@ class Run {
     }
     const spec = redisProcess(this.#state, program, await ports.pick(WANTED_PORTS.redis));
     await this.#step('Redis', () => this.#supervisor.start(spec));
+    this.#record({ endpoints: { ...this.#file.endpoints, redisUrl: spec.address } });
     return spec.address;
   }
 
@@ -296,7 +317,7 @@ class Run {
 
   /** @returns null when there is none and the orders are to come to our own listener. */
   async #provideBroker(ports: PortPicker, queues: readonly string[]): Promise<Broker | null> {
-    const chosen = await chooseBroker(this.#state, ports, queues, this.#progress.say);
+    const chosen = await chooseBroker(this.#given.broker, this.#state, ports, queues, this.#progress.say);
     if (chosen === null) return null;
     const { broker, processes } = chosen;
     if (processes.length > 0)
