@@ -1,19 +1,38 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { COMMANDS } from './commands/index.ts';
+import { identify, type ProcessIdentity } from './up/identity.ts';
+import { newRun, writeRunFile } from './up/run-file.ts';
 
 const state = mkdtempSync(path.join(os.tmpdir(), 'inorder-cli-'));
+const runFile = path.join(state, 'run.json');
+/** A command of each of these tests is a program of its own; on a busy machine that takes its time. */
+vi.setConfig({ testTimeout: 60_000 });
 afterAll(() => rmSync(state, { recursive: true }));
 
 function inorder(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return inorderWith({}, ...args);
+}
+
+function inorderWith(env: Readonly<Record<string, string>>, ...args: string[]) {
   const program = path.join(import.meta.dirname, 'main.ts');
   return spawnSync(process.execPath, [program, ...args], {
     encoding: 'utf8',
-    env: { ...process.env, INORDER_STATE_DIR: state },
+    env: { ...process.env, INORDER_STATE_DIR: state, ...env },
   });
+}
+
+/** A run as its supervisor writes it; this test is its one process. */
+function writeRun(supervisor: ProcessIdentity): void {
+  const me = identify(process.pid);
+  if (me === undefined) throw new Error('cannot identify ourselves');
+  const processes = [{ name: 'engine-1', address: null, kind: 'engine' as const, ...me }];
+  const run = newRun(supervisor, 0);
+  const endpoints = { ...run.endpoints, databaseUrl: 'postgresql://inorder@127.0.0.1:1/inorder' };
+  writeRunFile(runFile, { ...run, ready: true, processes, endpoints });
 }
 
 test.each([
@@ -91,4 +110,69 @@ test('status of nothing ends with 4 and is JSON all the same', () => {
 
 test('down with nothing running is done', () => {
   expect(inorder('down')).toMatchObject({ status: 0, stdout: 'nothing is running\n' });
+});
+
+test.each([
+  [{ DATABASE_URL: 'hunter2' }, ['up'], /^inorder: DATABASE_URL: it takes postgresql:/],
+  [{ DATABASE_URL: 'hunter2' }, ['up', '--detach'], /^inorder: DATABASE_URL: it takes postgresql:/],
+  [{ DATABASE_URL: 'hunter2' }, ['doctor'], /^inorder: DATABASE_URL: it takes postgresql:/],
+  [{ DATABASE_URL: 'hunter2' }, ['migrate'], /^inorder: DATABASE_URL: it takes postgresql:/],
+  [{ REDIS_URL: 'http://hunter2' }, ['up', '--detach'], /^inorder: REDIS_URL: it takes redis:/],
+  [{ AMQP_URL: 'hunter2' }, ['up', '--distributed', '--detach'], /^inorder: AMQP_URL: it takes amqp:/],
+  [{ DATABASE_URL: 'postgresql://db/x' }, ['up', '--fresh', '--detach'], /^inorder: --fresh does not empty/],
+])('a server that the environment names wrongly ends with 2 before anything is started: %j %j', (env, args, reason) => {
+  const { status, stdout, stderr } = inorderWith(env, ...args);
+  expect(stderr).toMatch(reason);
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  expect(stdout).toBe('');
+  expect(stderr).not.toContain('hunter2');
+  expect(status).toBe(2);
+});
+
+test('up in the background ends with the code and the sentence of the one it started, which leaves nothing', () => {
+  const { status, stdout, stderr } = inorderWith(
+    { DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/x' },
+    'up',
+    '--detach',
+  );
+  expect(stderr).toBe(
+    'inorder: no Postgres answers at 127.0.0.1:1 (nobody listens there (ECONNREFUSED)): start it, or correct DATABASE_URL\n',
+  );
+  expect(stdout).toMatch(/^✗ Postgres/);
+  expect(status).toBe(4);
+  expect(inorder('status').status).toBe(4);
+});
+
+test('where one is up already, up says so and does not touch its log', () => {
+  const me = identify(process.pid);
+  if (me === undefined) throw new Error('cannot identify ourselves');
+  const log = path.join(state, 'logs', 'supervisor.log');
+  mkdirSync(path.dirname(log), { recursive: true });
+  writeFileSync(log, 'what it wrote\n');
+  writeRun(me);
+  try {
+    const { status, stdout } = inorder('up', '--detach');
+    expect(stdout).toMatch(/^Inorder is up already, with the options of its own start/);
+    expect(status).toBe(0);
+    expect(readFileSync(log, 'utf8')).toMatch(/^what it wrote\n/);
+  } finally {
+    rmSync(runFile);
+  }
+});
+
+test('a run whose supervisor was killed is not called nothing: status, doctor and restart say what is the matter', () => {
+  writeRun({ pid: process.pid, startTime: 'another' });
+  try {
+    const seen = inorder('status');
+    expect(seen.stdout).toMatch(/^down {2}supervisor\n[\s\S]*\nthe supervisor was killed: /);
+    expect(seen.status).toBe(0);
+    const examined = inorderWith({ DATABASE_URL: '', REDIS_URL: '' }, 'doctor');
+    expect(examined.stdout).toContain('PROBLEM  the supervisor of this site was killed\n');
+    expect(examined.status).toBe(4); // For its Postgres, which does not answer.
+    const restarted = inorder('restart', '--rolling');
+    expect(restarted.stderr).toMatch(/the supervisor was killed/);
+    expect(restarted.status).toBe(1);
+  } finally {
+    rmSync(runFile);
+  }
 });

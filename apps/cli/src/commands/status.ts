@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { stateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
-import { readRunFile } from '../up/run-file.ts';
+import { readRunFile, SUPERVISOR_GONE } from '../up/run-file.ts';
 import { siteStatus } from '../up/status.ts';
 import { statusText } from '../up/status-text.ts';
 
@@ -21,6 +21,8 @@ nothing is running.`,
       const running = status.processes.some((process) => process.up);
       if (json) process.stdout.write(`${JSON.stringify(status)}\n`);
       else if (running) process.stdout.write(statusText(status));
+      if (running && !json && status.processes.some(({ name, up }) => name === 'supervisor' && !up))
+        process.stdout.write(`\n${SUPERVISOR_GONE}\n`);
       if (!running) throw new CommandFailure(EXIT.notReachable, json ? '' : 'nothing is running; inorder up starts it');
     });
 }

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { readinessSchema } from '@inorder/shared';
 import { isRunning } from '../up/identity.ts';
-import { count, type Finding, Findings, names, reasonOf } from './finding.ts';
+import { count, type Finding, Findings, names, reasonOf, verb } from './finding.ts';
 import type { Subject } from './subject.ts';
 
 const NODE_MAJOR = 24;
@@ -66,25 +66,23 @@ function secretFiles(found: Findings, { state }: Subject): void {
     );
 }
 
-async function processes(found: Findings, { run }: Subject): Promise<void> {
+async function processes(found: Findings, { run, state }: Subject): Promise<void> {
   if (run === undefined) return;
+  if (!isRunning(run.supervisor))
+    found.problem(
+      'the supervisor of this site was killed',
+      'The rest goes on, but what ends now is not started again.',
+      './inorder up ends what is left and starts anew; ./inorder down ends it.',
+    );
   const gone = run.processes.filter((each) => !isRunning(each)).map((each) => each.name);
   if (gone.length > 0)
     found.problem(
-      `${names(gone)} ${gone.length === 1 ? 'does' : 'do'} not run`,
-      'Its part of the site stands still; the supervisor starts it again unless it fails at once each time.',
-      'Look at its log in .inorder/logs.',
+      `${names(gone)} ${verb(gone.length, 'does', 'do')} not run`,
+      'That part of the site stands still. The supervisor starts it again after a second, and gives it up when it ended six times within a minute.',
+      `Look at ${names(gone.map((name) => `${name}.log`))} in ${state.logs}; ./inorder down and up start it anew.`,
     );
   else found.ok(`${count(run.processes.length, 'process', 'processes')} of this site run`);
   const known = new Set(run.processes.map((each) => each.name));
-  const expected = { console: run.endpoints.console, simulator: run.endpoints.simulatorControl };
-  for (const [name, address] of Object.entries(expected))
-    if (address !== null && !known.has(name))
-      found.problem(
-        `the ${name} was given up`,
-        'It ended several times within a minute, so the supervisor starts it no more.',
-        `Look at ${name}.log in the logs of the site, then ./inorder down and up.`,
-      );
   const engines = run.processes.filter((each) => /^(engine|ingest|validate|enrich|route|deliver)-\d+$/.test(each.name));
   const asked = [
     ...engines.map((each) => ({ name: each.name, url: each.address })),

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { endProcess, isRunning } from './identity.ts';
-import { type RunFile, readRunFile } from './run-file.ts';
+import { type RunFile, readRunFile, SUPERVISOR_GONE } from './run-file.ts';
 import { isReady } from './supervisor.ts';
 
 type RunningProcess = RunFile['processes'][number];
@@ -24,8 +24,9 @@ export interface Restarted {
 
 /** The engine instances of a run. @throws CommandFailure when nothing runs, or nobody is there to start them again. */
 export function engineInstancesOf(run: RunFile | undefined): RunningProcess[] {
-  if (run === undefined || !isRunning(run.supervisor))
+  if (run === undefined || ![run.supervisor, ...run.processes].some(isRunning))
     throw new CommandFailure(EXIT.notReachable, 'nothing is running; inorder up starts it');
+  if (!isRunning(run.supervisor)) throw new CommandFailure(EXIT.failed, SUPERVISOR_GONE);
   return run.processes.filter(({ kind }) => kind === 'engine');
 }
 

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import type { InstanceRow } from '@inorder/db/console';
+import type { InstanceRow } from '@inorder/db/console/instances';
 import { expect, test } from 'vitest';
 import { statusText } from './status-text.ts';
 
@@ -47,13 +47,13 @@ test('instances: what each holds, who is silent, and nobody who stopped with emp
     'up    supervisor',
     'down  deliver-1   http://127.0.0.1:7410',
     '',
-    'received         12',
-    'delivered        11',
-    'failed            0',
-    'skipped           0',
-    'filtered          0',
-    'inFlight          1',
-    'orderViolations   -',
+    'received          12',
+    'delivered         11',
+    'failed             0',
+    'skipped            0',
+    'filtered           0',
+    'in flight          1',
+    'order violations   -',
     '',
     'instance   roles             shards  epoch  sources  heartbeat           version',
     'deliver-1  deliver watchdog     128      7        0  silent, 11.0 s ago  0.1.0',

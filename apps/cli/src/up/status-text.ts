@@ -1,5 +1,5 @@
 /** `inorder status` for people. */
-import type { InstanceRow } from '@inorder/db/console';
+import type { InstanceRow } from '@inorder/db/console/instances';
 import pc from 'picocolors';
 import { seconds } from '../steps.ts';
 import { table } from '../table.ts';
@@ -13,7 +13,10 @@ export function statusText({ processes, counters, instances }: SiteStatus): stri
     name,
     address ?? '',
   ]);
-  const counterRows = Object.entries(counters).map(([name, value]) => [name, value === null ? NONE : String(value)]);
+  const counterRows = Object.entries(counters).map(([name, value]) => [
+    words(name),
+    value === null ? NONE : `${value}`,
+  ]);
   const parts = [table(processRows), table(counterRows, ['left', 'right'])];
   // One that stopped and gave everything back is history.
   const shown = instances.filter(({ stopped, shards, sources }) => !stopped || shards > 0 || sources > 0);
@@ -21,6 +24,11 @@ export function statusText({ processes, counters, instances }: SiteStatus): stri
   const unprotected = unprotectedText(shown);
   if (unprotected !== '') parts.push(unprotected);
   return parts.join('\n');
+}
+
+/** `inFlight` is a key of JSON; people read `in flight`. */
+function words(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function instanceTable(instances: readonly InstanceRow[]): string {

@@ -114,8 +114,8 @@ export class Supervisor {
     const onEnd = (): void => {
       if (this.#stopping || supervised.child !== child) return;
       this.#restart(supervised).catch((error: unknown) => {
+        // It stays in the list, so that status and doctor show that it is missing.
         this.#options.say(`${spec.name} stays down: ${error instanceof Error ? error.message : String(error)}`);
-        this.#drop(supervised);
       });
     };
     if (child.exitCode === null && child.signalCode === null) child.once('exit', onEnd);
