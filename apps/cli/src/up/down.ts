@@ -5,8 +5,8 @@ import type { StateFolder } from '../checkout.ts';
 import { endProcess, isRunning } from './identity.ts';
 import { endLeftovers, type RunFile, readRunFile } from './run-file.ts';
 
-/** Longer than all stop timeouts of a run together. */
-const SUPERVISOR_STOP_TIMEOUT_MS = 90_000;
+/** Longer than all stop timeouts of a run together (site.ts, @inorder/brokers, the embedded Postgres). */
+const SUPERVISOR_STOP_TIMEOUT_MS = 150_000;
 
 /** @returns false when nothing was running. */
 export async function down(state: StateFolder, say: (line: string) => void): Promise<boolean> {

@@ -22,6 +22,9 @@ export const WANTED_PORTS = {
   control: 7490,
 } as const;
 
+/** Ten engines at once on a machine that is busy; one that ends by itself is noticed at once. */
+const START_MS_MAX = 60_000;
+
 /** Parts of the checkout that a process is started from; a part that is missing is named and left out. */
 export const PROGRAMS = {
   engine: path.join(ROOT, 'apps/engine/src/main.ts'),
@@ -105,9 +108,9 @@ export function engineProcess(site: Site, { name, roles, listens, adminPort }: E
       INORDER_DATA_DIR: path.join(site.state.path, name),
     },
     ready: { kind: 'http', url: `${engineAdminAddress(adminPort)}/healthz` },
-    readyTimeoutMs: 30_000,
-    // It drains, settles and gives its shards back.
-    stopTimeoutMs: 15_000,
+    readyTimeoutMs: START_MS_MAX,
+    // It drains, settles and gives its shards back, and gives itself up after 30 s (STOP_MS_MAX).
+    stopTimeoutMs: 35_000,
     address: engineAdminAddress(adminPort),
   };
 }
@@ -124,9 +127,11 @@ export function consoleProcess(site: Site): ProcessSpec {
       HOSTNAME: '127.0.0.1',
       INORDER_CONSOLE_URL: consoleAddress(site),
       INORDER_AUTH_SECRET: site.secrets.authSecret,
+      // Nobody stands in front of it who would have to notice first.
+      INORDER_DRAIN_MS: '0',
     },
     ready: { kind: 'http', url: `${consoleAddress(site)}/sign-in` },
-    readyTimeoutMs: 30_000,
+    readyTimeoutMs: START_MS_MAX,
     stopTimeoutMs: 10_000,
     address: consoleAddress(site),
   };

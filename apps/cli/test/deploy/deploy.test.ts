@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { lintCompose } from './lint-compose.ts';
 import { instructionsOf, lintDockerfile, stagesOf } from './lint-dockerfile.ts';
 import { lintKubernetes } from './lint-kubernetes.ts';
-import { DEPLOY, HEADING, ROLES, ROOT, STOP_MS_MAX, source } from './product.ts';
+import { CONSOLE_STOP_MS_MAX, DEPLOY, HEADING, ROLES, ROOT, STOP_MS_MAX, source } from './product.ts';
 
 const kustomizationSchema = z.strictObject({
   apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
@@ -48,6 +48,7 @@ const kubernetes = (text: string): string[] => lintKubernetes(objectsOf(text));
 test('what the rules rest on is found in the sources', () => {
   expect(ROLES).toEqual(['ingest', 'validate', 'enrich', 'route', 'deliver', 'watchdog']);
   expect(STOP_MS_MAX).toBe(30_000);
+  expect(CONSOLE_STOP_MS_MAX).toBe(10_000);
   expect([...stages]).toEqual(['base', 'manifests', 'engine-modules', 'console-build', 'engine', 'console']);
 });
 
@@ -97,6 +98,14 @@ test('the example of a site is one', () => {
   expect(site.connections['listener']).toMatchObject({ kind: 'LISTEN', host: '0.0.0.0', port: 5672 });
 });
 
+test('`up`, and who clears up after it, give engines and console the time that they give themselves', () => {
+  const timeOut = (file: string, name: RegExp): number => Number(name.exec(source(file))?.[1]?.replaceAll('_', ''));
+  const engine = /kind: 'engine',[\s\S]*?stopTimeoutMs: ([\d_]+)/;
+  expect(timeOut('apps/cli/src/up/site.ts', engine)).toBeGreaterThan(STOP_MS_MAX);
+  expect(timeOut('apps/cli/src/up/restart.ts', /STOP_TIMEOUT_MS = ([\d_]+)/)).toBeGreaterThan(STOP_MS_MAX);
+  expect(timeOut('apps/cli/src/up/run-file.ts', /STALE_STOP_TIMEOUT_MS = ([\d_]+)/)).toBeGreaterThan(STOP_MS_MAX);
+});
+
 test('the engine’s image has the command that migrates', () => {
   expect(source('apps/cli/src/commands/index.ts')).toContain("import('./migrate.ts')");
   expect(globSync('prisma/migrations/*/migration.sql', { cwd: ROOT }).length).toBeGreaterThan(0);
@@ -112,6 +121,7 @@ test.each([
   ],
   ['a misspelt key', 'stop_grace_period: 40s', 'stop_grace_perod: 40s', /Unrecognized key/],
   ['a grace that is too short', 'stop_grace_period: 40s', 'stop_grace_period: 20s', /killed after 20000 ms/],
+  ['a console that has no time to drain', 'stop_grace_period: 15s', 'stop_grace_period: 10s', /killed after 10000 ms/],
   [
     'a setting nobody knows',
     'INORDER_AMQP_PORT: "5672"',
@@ -141,6 +151,13 @@ test.each([
     'terminationGracePeriodSeconds: 30',
     /killed before it may have stopped/,
   ],
+  [
+    'a console that has no time to drain',
+    'terminationGracePeriodSeconds: 30',
+    'terminationGracePeriodSeconds: 15',
+    /inorder-console: is killed before it may have stopped/,
+  ],
+  ['an engine that is alone', 'replicas: 2\n  serviceName', 'replicas: 1\n  serviceName', /stands alone/],
   ['a key that is not there', 'key: INORDER_ADMIN_PORT', 'key: INORDER_ADMIN_PROT', /no key INORDER_ADMIN_PROT/],
   [
     'a probe at the wrong place',

@@ -2,7 +2,15 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { answers, CONSOLE_SETTINGS, DEPLOY, ENGINE_SETTINGS, imageProblem, STOP_MS_MAX } from './product.ts';
+import {
+  answers,
+  CONSOLE_SETTINGS,
+  CONSOLE_STOP_MS_MAX,
+  DEPLOY,
+  ENGINE_SETTINGS,
+  imageProblem,
+  STOP_MS_MAX,
+} from './product.ts';
 
 const text = z.union([z.string(), z.number()]);
 const words = z.union([z.string(), z.array(text)]);
@@ -71,6 +79,7 @@ export function lintCompose(document: unknown, variables: ReadonlySet<string>, s
     const app = appOf(service);
     if (app !== undefined) settings(app, service, say);
     if (app !== undefined && service.restart !== 'no') hardening(service, say);
+    if (app !== undefined && service.restart !== 'no') stopping(app, service, say);
     if (app === 'engine' && service.restart !== 'no') engine(name, service, say);
     if (service.build !== undefined && !stages.has(service.build.target)) say(`no stage ${service.build.target}`);
   }
@@ -140,9 +149,13 @@ function hardening(service: Service, say: (what: string) => void): void {
   if (service.mem_limit === undefined || service.cpus === undefined) say('may use the whole machine');
 }
 
+function stopping(app: 'engine' | 'console', service: Service, say: (what: string) => void): void {
+  const neededMs = app === 'engine' ? STOP_MS_MAX : CONSOLE_STOP_MS_MAX;
+  const givenMs = Number.parseInt(service.stop_grace_period ?? '10s', 10) * 1000;
+  if (givenMs <= neededMs) say(`is killed after ${givenMs} ms, before it may have stopped (${neededMs} ms)`);
+}
+
 function engine(name: string, service: Service, say: (what: string) => void): void {
-  const stopMs = Number.parseInt(service.stop_grace_period ?? '10s', 10) * 1000;
-  if (stopMs <= STOP_MS_MAX) say(`is killed after ${stopMs} ms, before it may have stopped (${STOP_MS_MAX} ms)`);
   const { INORDER_INSTANCE: instance, INORDER_ADMIN_HOST: host } = service.environment ?? {};
   if (instance !== name) say('its instance is not its name');
   if (host !== service.hostname) say('its admin HTTP is not where others look for it');

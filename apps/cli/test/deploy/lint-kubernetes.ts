@@ -1,6 +1,14 @@
 /** Rules for deploy/kubernetes: what refers to what, and what an engine needs to stop and start in good order. */
 import { z } from 'zod';
-import { answers, CONSOLE_SETTINGS, ENGINE_SETTINGS, imageProblem, ROLES, STOP_MS_MAX } from './product.ts';
+import {
+  answers,
+  CONSOLE_SETTINGS,
+  CONSOLE_STOP_MS_MAX,
+  ENGINE_SETTINGS,
+  imageProblem,
+  ROLES,
+  STOP_MS_MAX,
+} from './product.ts';
 
 const labels = z.record(z.string(), z.string());
 const keyRef = z.strictObject({ name: z.string(), key: z.string() });
@@ -220,8 +228,9 @@ function lintServed(
   if ((readinessProbe?.timeoutSeconds ?? 0) < 3) say('the readiness probe gives up before the answer can be there');
   const preStopMs = Number(lifecycle?.preStop.exec.command[1] ?? 0) * 1000;
   if (preStopMs === 0) say('no preStop');
-  if (isEngine && graceSeconds * 1000 <= preStopMs + STOP_MS_MAX)
-    say(`is killed before it may have stopped (${STOP_MS_MAX} ms)`);
+  const stopMs = isEngine ? STOP_MS_MAX : CONSOLE_STOP_MS_MAX;
+  if (graceSeconds * 1000 <= preStopMs + stopMs) say(`is killed before it may have stopped (${stopMs} ms)`);
+  if (workload.spec.replicas < 2) say('stands alone: nobody goes on where it ends');
   if (isEngine) lintEngine(workload, container, objects, say);
   const labelsOfPod = workload.spec.template.metadata.labels;
   if (!covers(workload.spec.selector.matchLabels, labelsOfPod)) say('its selector does not find its own pods');

@@ -47,6 +47,17 @@ export const STOP_MS_MAX = Number(
   ).replaceAll('_', ''),
 );
 
+/** How long a console may take to stop: its drain, unless a setting shortens it, and its close. */
+export const CONSOLE_STOP_MS_MAX =
+  numberIn('apps/web/src/env.ts', /INORDER_DRAIN_MS: .*\.default\((\d+)\)/) +
+  numberIn('apps/web/src/server/operations/stop.ts', /CLOSE_MS_MAX = (\d+)/);
+
+function numberIn(file: string, pattern: RegExp): number {
+  const found = pattern.exec(source(file))?.[1];
+  if (found === undefined) throw new Error(`${file} has no ${pattern.source}`);
+  return Number(found);
+}
+
 /** Whether engine or console answer a GET at this path. */
 export function answers(app: 'engine' | 'console', where: string): boolean {
   return app === 'console'
