@@ -148,7 +148,8 @@ function isRole(word: string): word is EngineRole {
 }
 
 /** For the log at start: secrets hidden, passwords cut out of URLs. */
-export function shown(config: EngineConfig): Record<string, unknown> {
+export function shown({ instance: _, ...config }: EngineConfig): Record<string, unknown> {
+  // The instance stands in every line of the log already.
   return {
     ...config,
     databaseUrl: withoutPassword(config.databaseUrl),
