@@ -23,6 +23,7 @@ function request(n: number): DeliveryRequest {
     epoch: epoch(1),
     attempt: 1,
     possibleDuplicate: false,
+    replayId: null,
     controlId,
     format: 'HL7V2',
     payload: Buffer.from(`MSH|^~\\&|ORDERS|NORTH|LAB|CENTRAL|20260102030405||OML^O21^OML_O21|${controlId}|P|2.5.1\r`),
@@ -41,7 +42,7 @@ test('G7: a send that waits for a connection goes by the new settings of its des
     logger,
     settings: DELIVERY_DEFAULTS,
     incidents: { open: (kind) => incidents.push(kind), close: () => undefined },
-    find: () => ({ destinationId: id, name: 'lis', document }),
+    find: () => ({ destinationId: id, name: 'lis', document, connection: null }),
     refresh: () => Promise.resolve(),
     open: (of) => openDestination(of, systemClock, logger),
     wake: () => false,
@@ -78,9 +79,10 @@ test('G7: an endpoint that is down is tried at once by its new settings', async 
       destinationId: id,
       name: 'lis',
       document: destinationDocumentSchema.parse({ kind: 'MLLP', host: '127.0.0.1', port }),
+      connection: null,
     }),
     refresh: () => Promise.resolve(),
-    open: (document) => openDestination(document, clock, logger),
+    open: (of) => openDestination(of, clock, logger),
     wake: (lane) => {
       woken.push(lane);
       return true;
