@@ -44,11 +44,17 @@ export interface ChunkIntakeOptions {
 }
 
 /**
- * A chunk that so many processes did not outlive is taken apart, and each of its messages goes alone: an instance has one
- * such message at a time, so that its next death says which one it was (ADR 18). The first death says nothing yet:
- * processes are ended for many reasons, and what they had is wanted at once.
+ * What is done with a chunk that processes did not outlive (ADR 18). The first death says nothing yet: processes end for many
+ * reasons, and what they had is wanted at once. From the second on the circle grows smaller with each: an instance has
+ * few of such chunks at a time, and small ones, so that its next death speaks against few; what is innocent is soon through.
  */
-export const ALONE_FROM_DEATHS = 2;
+const CAREFUL_FROM_DEATHS = 2;
+const CAREFUL_CHUNKS_MAX = 8;
+const CAREFUL_MESSAGES_MAX = 8;
+/** From here on chunks are of one message. */
+const SINGLE_FROM_DEATHS = 3;
+/** And here that message goes alone: an instance has one of them. */
+export const ALONE_FROM_DEATHS = 4;
 
 /** Chunks taken in one statement. */
 const TAKE_MAX = 8;
@@ -62,8 +68,8 @@ export class ChunkIntake {
   private readonly underWay = new Set<string>();
   private taking: Promise<void> | null = null;
   private looking: Promise<void> | null = null;
-  /** The claim of the message that goes alone here. */
-  private alone: string | null = null;
+  /** Claims in our hands that processes did not outlive, by their deaths. */
+  private readonly careful = new Map<string, number>();
   private cancel = (): void => undefined;
   private stopped = false;
   /** Chunks taken since the start. */
@@ -140,25 +146,37 @@ export class ChunkIntake {
     return taken.length;
   }
 
-  /** What may be run of what was taken: of chunks that killed processes one message, and no other beside it. */
+  /** What may be run of what was taken: of chunks that processes died with only as many as `mayTake` has room for. */
   private async isolate(taken: readonly TakenChunk[]): Promise<readonly TakenChunk[]> {
-    const killers = taken.filter((chunk) => chunk.deaths >= ALONE_FROM_DEATHS);
-    if (killers.length === 0) return taken;
+    const careful = taken.filter((chunk) => chunk.deaths >= CAREFUL_FROM_DEATHS);
+    if (careful.length === 0) return taken;
     const { queries, instance, logger } = this.options;
-    const many = killers.filter((chunk) => chunk.messages.length + chunk.gone.length > 1);
-    const [first, ...others] = killers.filter((chunk) => !many.includes(chunk));
-    if (many.length > 0) {
-      logger.warn({ chunks: many.length }, 'chunks that processes died with are taken apart');
-      await splitClaims(queries, many, instance);
+    const large = careful.filter((chunk) => chunk.messages.length + chunk.gone.length > partOf(chunk.deaths));
+    const single = large.filter((chunk) => chunk.deaths >= SINGLE_FROM_DEATHS);
+    if (large.length > 0) logger.warn({ chunks: large.length }, 'chunks that processes died with are taken apart');
+    await splitClaims(queries, single, instance, 1);
+    await splitClaims(
+      queries,
+      large.filter((chunk) => !single.includes(chunk)),
+      instance,
+      CAREFUL_MESSAGES_MAX,
+    );
+    const back: string[] = [];
+    for (const { claimId, deaths } of careful.filter((chunk) => !large.includes(chunk))) {
+      if (deaths < this.deathsBelow()) this.careful.set(claimId, deaths);
+      else back.push(claimId);
     }
-    const back = first === undefined || this.mayTakeAlone() ? others : [first, ...others];
-    if (back.length > 0) await queries.query(RELEASE_CLAIMS, [back.map((chunk) => chunk.claimId), instance]);
-    if (first !== undefined && !back.includes(first)) this.alone = first.claimId;
-    return taken.filter((chunk) => !many.includes(chunk) && !back.includes(chunk));
+    if (back.length > 0) await queries.query(RELEASE_CLAIMS, [back, instance]);
+    return taken.filter((chunk) => !large.includes(chunk) && !back.includes(chunk.claimId));
   }
 
-  private mayTakeAlone(): boolean {
-    return this.alone === null || !(this.underWay.has(this.alone) || this.options.known().includes(this.alone));
+  /** Chunks that fewer processes did not outlive may be taken now. */
+  private deathsBelow(): number {
+    const known = new Set([...this.options.known(), ...this.underWay]);
+    for (const claimId of this.careful.keys()) if (!known.has(claimId)) this.careful.delete(claimId);
+    if (this.careful.size >= CAREFUL_CHUNKS_MAX) return CAREFUL_FROM_DEATHS;
+    const isAlone = [...this.careful.values()].some((deaths) => deaths >= ALONE_FROM_DEATHS);
+    return isAlone ? ALONE_FROM_DEATHS : Number.MAX_SAFE_INTEGER;
   }
 
   /** Their lanes wait and offer them again; a person has to see why. */
@@ -195,17 +213,24 @@ export class ChunkIntake {
     const { queries, hintGraceMs } = this.options;
     let found = 0;
     while (this.options.room() && !this.stopped) {
+      const deathsBelow = this.deathsBelow();
       const open = await readOpenClaims(queries, this.taker(), {
         except: [...this.wanted.keys()],
         max: TAKE_MAX,
         hintGraceMs,
-        aloneFrom: ALONE_FROM_DEATHS,
-        alone: this.mayTakeAlone(),
+        deathsBelow: Math.min(deathsBelow, 1000),
       });
-      const taken = open.length === 0 ? 0 : await this.takeNow(open);
+      const first = open.find((claim) => claim.deaths >= ALONE_FROM_DEATHS);
+      const ours = open.filter((claim) => claim.deaths < ALONE_FROM_DEATHS || claim === first);
+      const taken = ours.length === 0 ? 0 : await this.takeNow(ours.map((claim) => claim.claimId));
       found += taken;
       if (taken < TAKE_MAX) break;
     }
     return found;
   }
+}
+
+/** Messages that a chunk may have. */
+function partOf(deaths: number): number {
+  return deaths >= SINGLE_FROM_DEATHS ? 1 : CAREFUL_MESSAGES_MAX;
 }

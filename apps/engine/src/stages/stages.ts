@@ -154,8 +154,8 @@ interface StageWork extends Work {
   failures: number;
 }
 
-/** Deaths of processes, the last two with the message alone, after which it is charged (G16, ADR 18). */
-const PROCESS_DEATHS_MAX = 4;
+/** Deaths of processes, in ever smaller company, after which a message is charged (G16, ADR 18). */
+const PROCESS_DEATHS_MAX = 5;
 
 /** Classes that are tried again and counted; of the rest, `endpoint` and `infrastructure` wait and are not counted. */
 const COUNTED: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['internal', 'transient']);

@@ -141,32 +141,32 @@ export async function takeClaims(
 /**
  * Chunks that nobody has, or whose instance died; the oldest first. However many wait: of each stage no more rows are read
  * than are wanted, and those in somebody's hands are few (`array_position` keeps them from being looked up by their stage,
- * which is that of all). One that must go alone is left out unless `$10` has room for it.
+ * which is that of all). Those that `$9` or more processes did not outlive are left out.
  */
 export const OPEN_CLAIMS: Statement = {
   name: 'stage_open_claims',
   text: `
 /* stage_claim_stage_claimed_at_idx, stage_claim_instance_idx */
 WITH offered AS (
-  SELECT w.claim_id, w.claimed_at, w.deaths, w.messages
+  SELECT w.claim_id, w.claimed_at, w.deaths
     FROM unnest($3::text[]) AS s(stage)
    CROSS JOIN LATERAL (
-     SELECT c.claim_id, c.claimed_at, c.deaths, cardinality(c.message_ids) AS messages
+     SELECT c.claim_id, c.claimed_at, c.deaths
        FROM stage_claim c
       WHERE c.stage = s.stage AND c.instance IS NULL AND c.claimed_at <= now() - $8 * interval '1 millisecond'
-        AND c.claim_id <> ALL($1::uuid[]) AND ${IS_WHOLE} AND (c.deaths < $9 OR cardinality(c.message_ids) > 1 OR $10)
+        AND c.claim_id <> ALL($1::uuid[]) AND ${IS_WHOLE} AND c.deaths < $9
       ORDER BY c.claimed_at
       LIMIT $6
    ) w
 ), orphaned AS (
-  SELECT c.claim_id, c.claimed_at, ${DEATHS} AS deaths, cardinality(c.message_ids) AS messages
+  SELECT c.claim_id, c.claimed_at, ${DEATHS} AS deaths
     FROM stage_claim c
    WHERE c.instance IS NOT NULL AND array_position($3::text[], c.stage) IS NOT NULL AND c.claim_id <> ALL($1::uuid[])
-     AND ${IS_WHOLE} AND ${NOBODY_HAS_IT} AND (${DEATHS} < $9 OR cardinality(c.message_ids) > 1 OR $10)
+     AND ${IS_WHOLE} AND ${NOBODY_HAS_IT} AND ${DEATHS} < $9
    ORDER BY c.claimed_at
    LIMIT $6
 )
-SELECT claim_id, deaths >= $9 AND messages = 1 AS alone
+SELECT claim_id, deaths
   FROM (SELECT * FROM offered UNION ALL SELECT * FROM orphaned) o
  ORDER BY claimed_at
  LIMIT $6`,
@@ -179,26 +179,23 @@ export interface OpenClaimsWanted {
   readonly max: number;
   /** A chunk that was offered later may still have its hint under way, and others wait for that. */
   readonly hintGraceMs: number;
-  /** Deaths from which on a message goes alone. */
-  readonly aloneFrom: number;
-  /** One that goes alone may be among them; more than one never is. */
-  readonly alone: boolean;
+  /** Only chunks that fewer processes did not outlive. */
+  readonly deathsBelow: number;
 }
 
-/** @returns at most `max` claim ids, the oldest first. @throws what `classify` understands. */
+/** @returns at most `max` claims, the oldest first. @throws what `classify` understands. */
 export async function readOpenClaims(
   queries: Queries,
   taker: ClaimTaker,
-  { except, max, hintGraceMs, aloneFrom, alone }: OpenClaimsWanted,
-): Promise<string[]> {
+  { except, max, hintGraceMs, deathsBelow }: OpenClaimsWanted,
+): Promise<{ readonly claimId: string; readonly deaths: number }[]> {
   const { instance, hosts, leaseMs, known, living } = taker;
-  const values = [except, instance, hosts, leaseMs, known, max, living, hintGraceMs, aloneFrom, alone];
-  const rows = await queries.query<{ claim_id: string; alone: boolean }>(OPEN_CLAIMS, values);
-  const first = rows.find((row) => row.alone);
-  return rows.filter((row) => !row.alone || row === first).map((row) => row.claim_id);
+  const values = [except, instance, hosts, leaseMs, known, max, living, hintGraceMs, deathsBelow];
+  const rows = await queries.query<{ claim_id: string; deaths: number }>(OPEN_CLAIMS, values);
+  return rows.map((row) => ({ claimId: row.claim_id, deaths: row.deaths }));
 }
 
-/** Takes a chunk of ours apart: each of its messages waits in a chunk of its own, for whoever has room for it. */
+/** Takes chunks of ours apart, into parts of `$4` messages that wait for whoever has room for them. */
 export const SPLIT_CLAIMS: Statement = {
   name: 'stage_split_claims',
   text: `
@@ -206,24 +203,31 @@ export const SPLIT_CLAIMS: Statement = {
 WITH whole AS (
   DELETE FROM stage_claim c WHERE c.claim_id = ANY($1::uuid[]) AND c.instance = $2
   RETURNING c.*
+), part AS (
+  SELECT w.claim_id, w.stage, w.fresh, w.deaths, w.claimed_at, (m.ord - 1) / $4::int AS part, array_agg(m.message_id ORDER BY m.ord) AS message_ids,
+         array_agg(m.interface_id ORDER BY m.ord) AS interface_ids, array_agg(m.sequence_no ORDER BY m.ord) AS sequence_nos,
+         array_agg(m.revision ORDER BY m.ord) AS revisions, array_agg(m.run ORDER BY m.ord) AS runs, array_agg(m.received_at ORDER BY m.ord) AS received_ats
+    FROM whole w
+   CROSS JOIN LATERAL unnest(w.message_ids, w.interface_ids, w.sequence_nos, w.revisions, w.runs, w.received_ats) WITH ORDINALITY
+         AS m(message_id, interface_id, sequence_no, revision, run, received_at, ord)
+   GROUP BY w.claim_id, w.stage, w.fresh, w.deaths, w.claimed_at, (m.ord - 1) / $4::int
 )
 INSERT INTO stage_claim (claim_id, stage, fresh, deaths, claimed_at, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats)
-SELECT ($3::uuid[])[row_number() OVER ()], w.stage, w.fresh, w.deaths, w.claimed_at, ARRAY[m.message_id], ARRAY[m.interface_id],
-       ARRAY[m.sequence_no], ARRAY[m.revision], ARRAY[m.run], ARRAY[m.received_at]
-  FROM whole w
- CROSS JOIN LATERAL unnest(w.message_ids, w.interface_ids, w.sequence_nos, w.revisions, w.runs, w.received_ats)
-       AS m(message_id, interface_id, sequence_no, revision, run, received_at)`,
+SELECT ($3::uuid[])[row_number() OVER ()], stage, fresh, deaths, claimed_at, message_ids, interface_ids, sequence_nos, revisions, runs, received_ats
+  FROM part`,
 };
 
-/** @throws what `classify` understands. */
+/** @param size messages in a part. @throws what `classify` understands. */
 export async function splitClaims(
   queries: Queries,
   chunks: readonly TakenChunk[],
   instance: InstanceId,
+  size: number,
 ): Promise<void> {
+  if (chunks.length === 0) return;
   const messages = chunks.reduce((sum, chunk) => sum + chunk.messages.length + chunk.gone.length, 0);
   const ids = Array.from({ length: messages }, () => uuidv7());
-  await queries.query(SPLIT_CLAIMS, [chunks.map((chunk) => chunk.claimId), instance, ids]);
+  await queries.query(SPLIT_CLAIMS, [chunks.map((chunk) => chunk.claimId), instance, ids, size]);
 }
 
 /**
