@@ -58,6 +58,8 @@ export const ALONE_FROM_DEATHS = 4;
 
 /** Chunks taken in one statement. */
 const TAKE_MAX = 8;
+/** Of claims beyond it the lease decides. */
+const UNANSWERED_MAX = 1000;
 /** Between two looks while the last one found something: nobody tells us, so we look more often. */
 const POLL_AGAIN_MS = 50;
 
@@ -66,6 +68,8 @@ export class ChunkIntake {
   private readonly wanted = new Map<string, PromiseWithResolvers<void>>();
   /** Claims from the take to `received`. */
   private readonly underWay = new Set<string>();
+  /** Claims whose take was not answered: they may name us, and nobody else would take them for a lease. */
+  private readonly unanswered = new Set<string>();
   private taking: Promise<void> | null = null;
   private looking: Promise<void> | null = null;
   /** Claims in our hands that processes did not outlive, by their deaths. */
@@ -129,6 +133,9 @@ export class ChunkIntake {
     for (const claimId of claimIds) this.underWay.add(claimId);
     try {
       return await this.takeThese(claimIds);
+    } catch (error) {
+      for (const claimId of claimIds) if (this.unanswered.size < UNANSWERED_MAX) this.unanswered.add(claimId);
+      throw error;
     } finally {
       for (const claimId of claimIds) this.underWay.delete(claimId);
     }
@@ -209,9 +216,19 @@ export class ChunkIntake {
       });
   }
 
+  private async giveBackUnanswered(): Promise<void> {
+    if (this.unanswered.size === 0) return;
+    const inHand = new Set([...this.options.known(), ...this.underWay]);
+    const asked = [...this.unanswered];
+    const back = asked.filter((claimId) => !inHand.has(claimId));
+    await this.options.queries.query(RELEASE_CLAIMS, [back, this.options.instance]);
+    for (const claimId of asked) this.unanswered.delete(claimId);
+  }
+
   private async takeOpen(): Promise<number> {
     const { queries, hintGraceMs } = this.options;
     let found = 0;
+    await this.giveBackUnanswered();
     while (this.options.room() && !this.stopped) {
       const deathsBelow = this.deathsBelow();
       const open = await readOpenClaims(queries, this.taker(), {

@@ -8,6 +8,7 @@ import {
   OFFERED_TO_NOBODY,
   RecordingLanes,
   realClock,
+  ShakyDatabase,
   type SiteFixture,
   silent,
   siteFixture,
@@ -213,6 +214,18 @@ describe('G11: what no hint tells is found in Postgres', () => {
     await pool.query("UPDATE engine_instance SET heartbeat_at = now() - interval '11 seconds'");
     await lanes.ended(2);
     expect(other.counters().chunksTaken).toBe(2);
+  });
+
+  test('G12: a chunk whose taking was not answered is taken again at the next look, not after a lease', async () => {
+    await take(OFFERED_TO_NOBODY, [order('C1')]);
+    const database = new ShakyDatabase(fixture.database);
+    let lost = 0;
+    database.fault = (name) => name === 'stage_take_claims' && lost++ === 0;
+    const lanes = new RecordingLanes();
+    await host('other-1', PIPELINE_STAGES, lanes, { database, leaseMs: 600_000 });
+    await lanes.ended(1);
+    expect(lost).toBe(2);
+    expect((await rows()).map((row) => row.status)).toEqual(['PROCESSED']);
   });
 
   test('two instances look for the same chunks: each is run once', async () => {
