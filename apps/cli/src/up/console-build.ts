@@ -1,5 +1,5 @@
 /** Builds the console for production, when its inputs changed since the last time. */
-import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT, type StateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
@@ -37,6 +37,7 @@ export function ensureConsole(state: StateFolder): Promise<boolean> {
         env: { NEXT_TELEMETRY_DISABLED: '1', NODE_ENV: 'production' },
       });
       const log = path.join(state.logs, 'console-build.log');
+      mkdirSync(state.logs, { recursive: true });
       writeFileSync(log, output, { mode: 0o600 });
       if (code !== 0)
         throw new CommandFailure(
