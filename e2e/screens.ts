@@ -4,9 +4,11 @@
  */
 import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { QUEUE_BOARD_PATH } from '@inorder/shared';
-import { startEngine } from '@inorder/testkit/engine-process';
+import { applySite } from '@inorder/db';
+import { QUEUE_BOARD_PATH, siteDocumentSchema } from '@inorder/shared';
+import { startEngine, TEST_SECRET_KEY } from '@inorder/testkit/engine-process';
 import { eventually } from '@inorder/testkit/eventually';
+import { freePort } from '@inorder/testkit/services';
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
 import { BROWSER } from './running/browser.ts';
 import type { RunningSystem } from './running/facts.ts';
@@ -52,6 +54,28 @@ const INSTANCES: readonly Picture[] = [
   { name: 'queues', path: QUEUE_BOARD_PATH, role: 'admin', until: visible('0 Jobs') },
   { name: 'queues-analyst', path: QUEUE_BOARD_PATH, role: 'analyst', until: visible('0 Jobs') },
   { name: 'queues-denied', path: QUEUE_BOARD_PATH, role: 'viewer', until: visible('You may not see the stage queues') },
+];
+
+/** Of a queue at a broker that would be given to a second reader as well. */
+function unprotected(code: string): Picture[] {
+  return [
+    { name: 'interface-unprotected', path: `/interfaces/${code}`, role: 'admin', until: visible('not protected') },
+    { name: 'instances-unprotected', path: '/instances', role: 'admin', until: visible('Order not protected') },
+  ];
+}
+
+/** Last of all: everything holds. */
+const RESTORED: readonly Picture[] = [
+  { name: 'restored', path: '/lag', role: 'admin', until: visible('Postgres was restored') },
+  {
+    name: 'restored-release',
+    path: '/lag',
+    role: 'admin',
+    until: async (page) => {
+      await page.getByRole('button', { name: 'Release them' }).click();
+      await page.getByLabel('Reason').fill('Compared with the laboratories up to 14:05');
+    },
+  },
 ];
 
 function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
@@ -239,6 +263,20 @@ async function openInstances(system: RunningSystem, stack: AsyncDisposableStack)
   await killed.kill();
 }
 
+/** As its reader would have found it at the broker; nobody listens at this one. */
+async function openUnprotectedQueue({ code, pool }: Laboratory): Promise<void> {
+  const site = siteDocumentSchema.parse({
+    connections: { 'hospital-broker': { kind: 'CONNECT', host: '127.0.0.1', port: await freePort() } },
+    sources: { 'ward-orders': { connection: 'hospital-broker', address: 'ward-orders', interfaces: [code] } },
+  });
+  const applied = await applySite(pool, site, { actor: 'system', secretKey: TEST_SECRET_KEY });
+  if (!applied.ok) throw new Error(`the queue was not applied: ${JSON.stringify(applied.problems)}`);
+  await pool.query(
+    `INSERT INTO source_protection (source_id, verdict, detail, checked_at)
+     SELECT source_id, 'NOT_PROTECTED', 'Set \`exclusive\` on the queue', now() FROM source WHERE name = 'ward-orders'`,
+  );
+}
+
 const ROOT = path.resolve(import.meta.dirname, '..');
 const folder = path.resolve(process.argv[2] ?? path.join(ROOT, 'docs/screens'));
 mkdirSync(folder, { recursive: true });
@@ -258,3 +296,7 @@ await bringTraffic([busy, down, held, ...others]);
 for (const picture of full([busy, down, held])) await take(browser, system, picture, folder);
 await openInstances(system, stack);
 for (const picture of INSTANCES) await take(browser, system, picture, folder);
+await openUnprotectedQueue(busy);
+for (const picture of unprotected(busy.code)) await take(browser, system, picture, folder);
+await busy.pool.query('UPDATE store_identity SET table_oid = 0');
+for (const picture of RESTORED) await take(browser, system, picture, folder);

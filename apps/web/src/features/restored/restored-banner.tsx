@@ -9,6 +9,7 @@ import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field, Textarea } from '../../ui/input.tsx';
 import { ClockTime } from '../../ui/time.tsx';
+import { grouped } from '../lag/numbers.ts';
 
 const READ_MS = 5000;
 const REASON_LENGTH_MIN = 10;
@@ -22,7 +23,11 @@ export function RestoredBanner({ user }: { user: Parameters<typeof may>[0] }) {
   const [asking, setAsking] = useState(false);
   const restored = read.data;
   if (restored === undefined || restored.heldAt === null || restored.lanes === 0) return null;
-  const permitted = may(user, 'lane.act');
+  const refused = !may(user, 'lane.act')
+    ? 'Needs the right lane.act'
+    : restored.lanes === restored.paused
+      ? 'All of them are paused as well: resume them one by one'
+      : undefined;
   return (
     <section
       aria-label="Postgres was restored"
@@ -36,12 +41,7 @@ export function RestoredBanner({ user }: { user: Parameters<typeof may>[0] }) {
           ): {restoredWords(restored)}, and what waits there is not sent.
         </span>
       </p>
-      <Button
-        variant="danger"
-        disabled={!permitted}
-        title={permitted ? undefined : 'Needs the right lane.act'}
-        onClick={() => setAsking(true)}
-      >
+      <Button variant="danger" disabled={refused !== undefined} title={refused} onClick={() => setAsking(true)}>
         Release them
       </Button>
       {asking && <ReleaseDialog restored={restored} onClose={() => setAsking(false)} />}
@@ -63,11 +63,12 @@ function ReleaseDialog({ restored, onClose }: { restored: Restored; onClose: () 
     }),
   );
   const ready = reason.trim().length >= REASON_LENGTH_MIN && !release.isPending;
+  const count = restored.lanes - restored.paused;
   return (
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={`Release ${restored.lanes - restored.paused} lanes`}
+      title={`Release ${count === 1 ? '1 lane' : `${grouped(count)} lanes`}`}
       description="They go on with their next number. Numbers that were delivered after the backup are sent once more, unless they are skipped before; what was accepted after it and is not here must come from the sender again."
       footer={
         <>
