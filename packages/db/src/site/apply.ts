@@ -7,6 +7,7 @@ import { CONFIG_CHANNEL, type SiteDocument } from '@inorder/shared';
 import type pg from 'pg';
 import { type AuditEntry, appendAudit } from '../audit.ts';
 import { inTransaction } from '../transaction.ts';
+import type { AppliedKind, ApplyContext } from './apply-context.ts';
 import { checkSite, type KnownNames, type SiteProblem } from './check.ts';
 import { applyCodeTables } from './code-tables.ts';
 import { applyInterfaces } from './interfaces.ts';
@@ -17,13 +18,6 @@ export type { SiteProblem } from './check.ts';
 
 export const SITE_KINDS = ['connections', 'destinations', 'codeTables', 'sources', 'interfaces'] as const;
 export type SiteKind = (typeof SITE_KINDS)[number];
-
-/** Names; what is in neither list stood there unchanged. */
-export interface AppliedKind {
-  readonly created: readonly string[];
-  readonly updated: readonly string[];
-  readonly unchanged: number;
-}
 
 export type SiteApplied =
   | { readonly ok: true; readonly changes: Readonly<Record<SiteKind, AppliedKind>> }
@@ -39,14 +33,6 @@ export interface ApplySiteOptions {
 
 /** One applier at a time, to the end of its transaction. */
 const SITE_LOCK = 4_711_000_001;
-
-/** Everything the parts of an apply need. */
-export interface ApplyContext {
-  readonly tx: pg.PoolClient;
-  readonly actor: string;
-  readonly secretKey: Uint8Array;
-  readonly problems: SiteProblem[];
-}
 
 /**
  * Wrong names and missing secrets come back as `problems` and nothing is written; so does applying what stands already.

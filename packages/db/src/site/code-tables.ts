@@ -1,7 +1,7 @@
 /** Code tables. A version is immutable: messages enriched under it keep it. */
 import type { CodeTableDocument } from '@inorder/shared';
 import { uuidv7 } from '../uuid.ts';
-import type { AppliedKind, ApplyContext } from './apply.ts';
+import type { AppliedKind, ApplyContext } from './apply-context.ts';
 
 export async function applyCodeTables(
   context: ApplyContext,

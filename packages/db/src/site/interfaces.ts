@@ -2,7 +2,7 @@
 import { interfaceId, shardOf } from '@inorder/core';
 import type { SiteDocument } from '@inorder/shared';
 import { uuidv7 } from '../uuid.ts';
-import type { AppliedKind, ApplyContext } from './apply.ts';
+import type { AppliedKind, ApplyContext } from './apply-context.ts';
 
 /** Interfaces per statement: keeps one parameter at a few MB. */
 const CHUNK = 5000;

@@ -1,7 +1,7 @@
 /** Sources, the interfaces they may feed, and the lease row that decides which instance reads them. */
 import type { SourceDocument } from '@inorder/shared';
 import { uuidv7 } from '../uuid.ts';
-import type { AppliedKind, ApplyContext } from './apply.ts';
+import type { AppliedKind, ApplyContext } from './apply-context.ts';
 
 export async function applySources(
   context: ApplyContext,

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ConnectionDocument, DestinationDocument } from '@inorder/shared';
 import { KEPT_SECRET, keptPlaces, openSecrets, sealSecrets, splitSecrets } from '../secrets.ts';
 import { uuidv7 } from '../uuid.ts';
-import type { AppliedKind, ApplyContext } from './apply.ts';
+import type { AppliedKind, ApplyContext } from './apply-context.ts';
 
 const TABLES = {
   connections: { table: 'jms_connection', id: 'connection_id' },

@@ -9,9 +9,8 @@ import type { Receiver, Sender, Session } from 'rhea';
 import { within } from './deadline.ts';
 import { IntakeSession } from './intake-session.ts';
 import type { LinkIntake } from './link-intake.ts';
-import type { Resolution } from './listener.ts';
 import { ListenerReplies } from './listener-replies.ts';
-import type { AmqpCounters, InboundSettings } from './options.ts';
+import type { AmqpCounters, InboundSettings, Resolution } from './options.ts';
 import type { LinkError, Producer, Producers } from './producers.ts';
 import {
   type AttachFrame,

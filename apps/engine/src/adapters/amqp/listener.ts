@@ -10,14 +10,16 @@ import type { SourceId, SourceStatus } from '@inorder/core';
 import { type ListenDocument, sameSecret, serve } from './connection-parts.ts';
 import { within } from './deadline.ts';
 import { ListenerConnection } from './listener-connection.ts';
-import { type AmqpCounters, type InboundOptions, type InboundSettings, newCounters, withDefaults } from './options.ts';
+import {
+  type AmqpCounters,
+  type InboundOptions,
+  type InboundSettings,
+  newCounters,
+  type Resolution,
+  withDefaults,
+} from './options.ts';
 import { Producers } from './producers.ts';
 import { type Container, connectionOf, rhea } from './rhea-internals.ts';
-
-/** What a link address leads to. `refuse` is an AMQP condition, `amqp:not-found` for an address nobody knows. */
-export type Resolution =
-  | { readonly sourceId: SourceId; readonly credit: number; readonly producers: 'one' | 'many' }
-  | { readonly refuse: string; readonly description: string };
 
 export interface AmqpListenerOptions extends InboundOptions {
   readonly connection: ListenDocument;

@@ -3,7 +3,8 @@ import type { InboundMessage } from '@inorder/core';
 import fc from 'fast-check';
 import rhea from 'rhea';
 import { describe, expect, test } from 'vitest';
-import { normalise, type Refusal } from './normalise.ts';
+import { normalise } from './normalise.ts';
+import type { Refusal } from './options.ts';
 import { SOURCE_A } from './test-parts.ts';
 
 const { types, message } = rhea;

@@ -3,22 +3,15 @@
  * taken as they are; maps, lists and Java objects are refused by code. Nothing here throws.
  */
 import type { Buffer } from 'node:buffer';
-import type { ErrorCode, InboundMessage, SourceId } from '@inorder/core';
+import type { InboundMessage, SourceId } from '@inorder/core';
 import type { Typed } from 'rhea';
 import { type AmqpScalar, elements, readSections, type Section, scalar, uuidText } from './amqp-value.ts';
+import type { Refusal } from './options.ts';
 import { type ReplyRequest, replyRequest } from './replies.ts';
 
 export type Normalised =
   | { readonly ok: true; readonly message: InboundMessage; readonly reply?: ReplyRequest }
   | { readonly ok: false; readonly refusal: Refusal; readonly reply?: ReplyRequest };
-
-/** Why a message cannot become an `InboundMessage`; its id where that much could be read. */
-export interface Refusal {
-  readonly code: Extract<ErrorCode, 'INGEST_BODY_KIND' | 'INGEST_TOO_LARGE'>;
-  /** One sentence without patient data. */
-  readonly description: string;
-  readonly jmsMessageId: string | null;
-}
 
 const HEADER = 0x70;
 const PROPERTIES = 0x73;

@@ -1,6 +1,5 @@
 /** What both ways in have in common: types that this folder shows to the engine. */
-import type { Clock, Disposition, InboundHandler, SourceId, SourceStatus } from '@inorder/core';
-import type { Refusal } from './normalise.ts';
+import type { Clock, Disposition, ErrorCode, InboundHandler, SourceId, SourceStatus } from '@inorder/core';
 
 /** Pino-shaped: object first, constant message. */
 export interface AmqpLog {
@@ -8,6 +7,14 @@ export interface AmqpLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** Why a message cannot become an `InboundMessage`; its id where that much could be read. */
+export interface Refusal {
+  readonly code: Extract<ErrorCode, 'INGEST_BODY_KIND' | 'INGEST_TOO_LARGE'>;
+  /** One sentence without patient data. */
+  readonly description: string;
+  readonly jmsMessageId: string | null;
 }
 
 /** A message that cannot become an `InboundMessage` (G2: it is stored in `ingest_reject` before it is rejected). */
@@ -18,6 +25,11 @@ export interface RefusedMessage extends Refusal {
   /** The encoded AMQP message; null where it was larger than `maxMessageBytes` and was never kept. Payload store only (G18). */
   readonly encoded: Uint8Array | null;
 }
+
+/** What a link address leads to. `refuse` is an AMQP condition, `amqp:not-found` for an address nobody knows. */
+export type Resolution =
+  | { readonly sourceId: SourceId; readonly credit: number; readonly producers: 'one' | 'many' }
+  | { readonly refuse: string; readonly description: string };
 
 export interface InboundOptions {
   readonly handler: InboundHandler;
