@@ -9,7 +9,7 @@ const STATEMENT =
   /(?:name: '(?<name>\w+)'|name: `(?<stem>\w+)_\$\{.*`|\bname),\s*(?:keyed: true,\s*)?text:\s*(?:`(?<long>[^`]*)`|'(?<short>[^']*)'|"(?<quoted>[^"]*)")/g;
 const DECLARED = /: Statement = \{|\bstatement: \{|: Statement => \(\{/g;
 /** A constant that others embed. */
-const PART = /const (?<name>[A-Z_]+) =\s*`(?<text>[^`]*)`/g;
+const PART = /const (?<name>[A-Z_]+) =\s*(?:`(?<text>[^`]*)`|'(?<short>[^']*)')/g;
 /** A text that a function makes for several tables: its name comes with them. */
 const MADE = 'retention_clean';
 /** Made of another's text by code: the same text but for its key. */
@@ -23,7 +23,9 @@ interface Source {
 
 function readSource(file: string): Source {
   const source = readFileSync(path.join(FOLDER, file), 'utf8');
-  const parts = new Map([...source.matchAll(PART)].map(({ groups }) => [groups?.['name'], groups?.['text'] ?? '']));
+  const parts = new Map(
+    [...source.matchAll(PART)].map(({ groups }) => [groups?.['name'], groups?.['text'] ?? groups?.['short'] ?? '']),
+  );
   // What a function is given for a table stands for any.
   const whole = (text: string): string => text.replace(/\$\{(\w+)\}/g, (_, name: string) => parts.get(name) ?? name);
   const statements = [...source.matchAll(STATEMENT)].map(
@@ -94,8 +96,15 @@ const APART = {
     'site_version',
     'store_check',
   ],
-  console: ['commands_pending'],
-  heartbeat: ['instance_beat', 'instance_standing', 'instance_stopped', 'ping'],
+  console: ['commands_pending', 'store_source_protection'],
+  heartbeat: [
+    'identity_look',
+    'identity_look_at_database',
+    'instance_beat',
+    'instance_standing',
+    'instance_stopped',
+    'ping',
+  ],
   lease: [
     'acquire_shards',
     'acquire_sources',

@@ -40,7 +40,11 @@ const RULES: readonly Rule[] = [
   rule('stage_write_outcomes', 'message', /UPDATE message_tracking\b/, /INSERT INTO message_key\b/),
   rule('settle', 'message', /UPDATE message_delivery_checkpoint\b/, /INSERT INTO delivery_attempt\b/, /\bunnest\b/),
   // The hand-over between instances: payloads by key, once a batch of chunks.
-  rule('stage_take_claims', 'message', /UPDATE stage_claim c SET instance = \$2, claimed_at = now\(\) FROM open\b/),
+  rule(
+    'stage_take_claims',
+    'message',
+    /UPDATE stage_claim c SET instance = \$2, claimed_at = now\(\)(, deaths = o\.deaths)? FROM open\b/,
+  ),
   rule('outbound_payloads', 'message', /^SELECT message_id, coalesce\(processed, raw\)/),
   // Also the watchdog's batch check, word for word: see `watchdogChecks`.
   rule(OPEN_NUMBERS, 'message', /CROSS JOIN LATERAL \(SELECT \* FROM message_tracking\b/),
@@ -91,14 +95,17 @@ const RULES: readonly Rule[] = [
   ),
   rule('instance_stopped', 'heartbeat', /^UPDATE engine_instance SET stopped_at\b/),
   rule('instance_beat', 'heartbeat', /^INSERT INTO engine_instance\b/),
+  // Once a second, and on each new connection.
+  rule('identity_look', 'heartbeat', /FROM store_identity k JOIN pg_database d\b/, /CROSS JOIN pg_control_system\(\)/),
+  rule('identity_look_at_database', 'heartbeat', /FROM store_identity k JOIN pg_database d\b/),
   // Whoever asks /readyz causes these.
   rule('instance_standing', 'heartbeat', /AS silent_ms\b.* FROM engine_instance i WHERE i\.instance = \$1$/),
   rule('ping', 'heartbeat', /^SELECT \S+ AS one$/),
 
   rule('open_lanes', 'watchdog', /^SELECT s\.interface_id, s\.last_sequence_no FROM interface_sequence\b/),
   // Chunks that no hint told of, and messages that lanes miss.
-  rule('stage_open_claims', 'watchdog', /^SELECT c\.claim_id FROM stage_claim c\b/),
-  rule('stage_offer_messages', 'watchdog', /^WITH held AS MATERIALIZED\b/, /INSERT INTO stage_claim\b/),
+  rule('stage_open_claims', 'watchdog', /^WITH offered AS \( SELECT w\.claim_id\b/),
+  rule('stage_offer_messages', 'watchdog', /^WITH given AS MATERIALIZED\b/, /INSERT INTO stage_claim\b/),
   rule('broken_lanes', 'watchdog', /^SELECT i\.code, c\.last_delivered_sequence AS checkpoint\b/),
 
   rule('maintenance_claim', 'maintenance', /^INSERT INTO maintenance_run\b/),
@@ -135,6 +142,8 @@ const RULES: readonly Rule[] = [
   rule('site_destinations', 'configuration', /^SELECT destination_id AS id\b/),
   rule('site_code_tables', 'configuration', /^SELECT code_table_id, name\b/),
 
+  // What brokers say of queues, each ten minutes.
+  rule('store_source_protection', 'console', /^INSERT INTO source_protection\b/),
   rule('commands_pending', 'console', /FROM lane_command l JOIN interface i\b/),
   rule('listen', 'console', /^LISTEN\b/),
 ];

@@ -21,7 +21,8 @@ function inorderWith(env: Readonly<Record<string, string>>, ...args: string[]) {
   const program = path.join(import.meta.dirname, 'main.ts');
   return spawnSync(process.execPath, [program, ...args], {
     encoding: 'utf8',
-    env: { ...process.env, INORDER_STATE_DIR: state, ...env },
+    // CI=true asks for colours, which are no words.
+    env: { ...process.env, NO_COLOR: '1', INORDER_STATE_DIR: state, ...env },
   });
 }
 

@@ -23,7 +23,8 @@ export async function runTiers(tiers: readonly Tier[], say: (line: string) => vo
   const inVitest = tiers.filter((tier) => tier !== 'e2e');
   // Chaos measures times and kills processes: alone, so that neither disturbs nor is disturbed.
   const together = inVitest.filter((tier) => tier !== 'chaos');
-  if (together.length > 0) counts.push(await runVitest(together));
+  // Half of their time is waiting: for brokers, time-outs, starts of servers.
+  if (together.length > 0) counts.push(await runVitest(together, ['--maxWorkers=2']));
   if (tiers.includes('e2e')) {
     // Whole systems of real processes first, then people at a browser.
     counts.push(await runVitest(['system']));
@@ -33,7 +34,7 @@ export async function runTiers(tiers: readonly Tier[], say: (line: string) => vo
   return sum(counts);
 }
 
-async function runVitest(projects: readonly string[]): Promise<Counts> {
+async function runVitest(projects: readonly string[], more: readonly string[] = []): Promise<Counts> {
   const report = path.join(REPORTS, `vitest-${projects.join('-')}.json`);
   rmSync(report, { force: true });
   const args = [
@@ -42,6 +43,7 @@ async function runVitest(projects: readonly string[]): Promise<Counts> {
     '--reporter=json',
     `--outputFile.json=${report}`,
     ...projects.flatMap((project) => ['--project', project]),
+    ...more,
   ];
   const { code } = await runShown(packageProgram('vitest', args));
   return judged(vitestCounts(report), code);

@@ -26,23 +26,27 @@ export interface Standing {
   readonly standby: boolean;
 }
 
+const KNOWN = `k.system_identifier::text AS known_system, k.timeline AS known_timeline, k.database_oid::text AS known_database,
+       k.table_oid::text AS known_table, k.generation, k.held_at IS NOT NULL AS holding, pg_is_in_recovery() AS standby`;
+const HERE = `d.oid::bigint::text AS database, k.tableoid::bigint::text AS "table"
+  FROM store_identity k JOIN pg_database d ON d.datname = current_database()`;
+
 /**
  * Primary key. The timeline in the control file is the one of the last checkpoint, which a promotion does not wait for;
  * the name of the present WAL file has the one that is written now.
  */
-const look = (system: string, timeline: string, from: string): string => `
-SELECT k.system_identifier::text AS known_system, k.timeline AS known_timeline, k.database_oid::text AS known_database,
-       k.table_oid::text AS known_table, k.generation, k.held_at IS NOT NULL AS holding, pg_is_in_recovery() AS standby,
-       ${system} AS system, ${timeline} AS timeline, d.oid::bigint::text AS database, k.tableoid::bigint::text AS "table"
-  FROM store_identity k JOIN pg_database d ON d.datname = current_database()${from}`;
-
-const FULL = look(
-  's.system_identifier::text',
-  "CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END",
-  ' CROSS JOIN pg_control_system() s',
-);
-const LOOK: Statement = { name: 'identity_look', text: FULL };
-const LOOK_AT_DATABASE: Statement = { name: 'identity_look_at_database', text: look('NULL::text', 'NULL::int', '') };
+const LOOK: Statement = {
+  name: 'identity_look',
+  text: `
+SELECT ${KNOWN}, s.system_identifier::text AS system,
+       CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END AS timeline,
+       ${HERE}
+ CROSS JOIN pg_control_system() s`,
+};
+const LOOK_AT_DATABASE: Statement = {
+  name: 'identity_look_at_database',
+  text: `SELECT ${KNOWN}, NULL::text AS system, NULL::int AS timeline, ${HERE}`,
+};
 /** Whoever comes second waits here, and then reads what the first has written. */
 const LOCK: Statement = { name: 'identity_lock', text: 'SELECT id FROM store_identity FOR UPDATE' };
 
@@ -100,7 +104,8 @@ export async function remember(queries: Queries, now: Identity, other: boolean):
  * since 1970 grow faster than epochs can, and where a clock is wrong the step alone is more than years of takeovers.
  */
 export const EPOCH_STEP = 1_000_000;
-const FURTHER = `GREATEST(l.epoch + ${EPOCH_STEP}, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`;
+/** `$1` is the step. */
+const FURTHER = `GREATEST(l.epoch + $1::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`;
 
 /** In the order in which settlements and renewals lock them. Owners stay: each loses its tenure, none gains one early. */
 const JUMP_SHARDS: Statement = {
@@ -125,8 +130,8 @@ SELECT count(*)::int AS lanes FROM held`,
 
 /** After the epochs no settlement or command of a former tenure can commit. @returns how many lanes hold now. */
 export async function jumpAndHold(queries: Queries): Promise<number> {
-  await queries.query(JUMP_SHARDS, []);
-  await queries.query(JUMP_SOURCES, []);
+  await queries.query(JUMP_SHARDS, [EPOCH_STEP]);
+  await queries.query(JUMP_SOURCES, [EPOCH_STEP]);
   const [row] = await queries.query<{ lanes: number }>(HOLD_LANES, []);
   return row?.lanes ?? 0;
 }

@@ -14,7 +14,7 @@
 import { appendAudit, uuidv7 } from '@inorder/db';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { errorCodeOf, type Queries } from './database.ts';
+import { errorCodeOf, type Queries, type Statement } from './database.ts';
 import {
   type Identity,
   jumpAndHold,
@@ -118,10 +118,8 @@ export class StoreIdentity {
 
   private async acceptOn(client: pg.Client): Promise<number> {
     const queries: Queries = {
-      query: async <Row extends object>(
-        statement: { readonly name: string; readonly text: string },
-        values: readonly unknown[],
-      ) => (await client.query<Row>({ text: statement.text, values: [...values] })).rows,
+      query: async <Row extends object>({ text }: Statement, values: readonly unknown[]) =>
+        (await client.query<Row>({ text, values: [...values] })).rows,
     };
     await lockIdentity(queries);
     // The row may be another's word by now, or this connection may lead to another server than the one that was asked.
