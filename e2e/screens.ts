@@ -34,6 +34,11 @@ interface Picture {
 const visible = (text: string | RegExp) => (page: Page) => page.getByText(text).first().waitFor();
 const live = (page: Page) => page.locator('[data-testid="live-bar"][data-live="on"]').waitFor();
 
+const lane = async (page: Page): Promise<void> => {
+  await page.locator('a[data-number]').first().waitFor();
+  await page.locator('[data-testid="lane-status"][data-live="on"]').waitFor();
+};
+
 /** Before there is any interface. */
 const EMPTY: readonly Picture[] = [
   { name: 'sign-in', path: '/sign-in', role: null, until: visible('Sign in to Inorder') },
@@ -59,14 +64,30 @@ const INSTANCES: readonly Picture[] = [
 /** Of a queue at a broker that would be given to a second reader as well. */
 function unprotected(code: string): Picture[] {
   return [
-    { name: 'interface-unprotected', path: `/interfaces/${code}`, role: 'admin', until: visible('not protected') },
+    {
+      name: 'interface-unprotected',
+      path: `/interfaces/${code}`,
+      role: 'admin',
+      until: async (page) => {
+        await lane(page);
+        await visible('not protected')(page);
+      },
+    },
     { name: 'instances-unprotected', path: '/instances', role: 'admin', until: visible('Order not protected') },
   ];
 }
 
 /** Last of all: everything holds. */
 const RESTORED: readonly Picture[] = [
-  { name: 'restored', path: '/lag', role: 'admin', until: visible('Postgres was restored') },
+  {
+    name: 'restored',
+    path: '/lag',
+    role: 'admin',
+    until: async (page) => {
+      await live(page);
+      await visible('Postgres was restored')(page);
+    },
+  },
   {
     name: 'restored-release',
     path: '/lag',
@@ -87,10 +108,6 @@ function full(labs: readonly [Laboratory, Laboratory, Laboratory]): Picture[] {
       .filter({ hasText: 'Stalled' })
       .first()
       .waitFor({ timeout: 60_000 });
-  };
-  const lane = async (page: Page): Promise<void> => {
-    await page.locator('a[data-number]').first().waitFor();
-    await page.locator('[data-testid="lane-status"][data-live="on"]').waitFor();
   };
   const message = async (page: Page): Promise<void> => {
     await page.getByRole('heading', { name: 'What it says' }).waitFor();
