@@ -14,7 +14,7 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: process.env['CI'] === 'true',
-  timeout: 90_000,
+  timeout: 180_000,
   // A laboratory that comes back is tried again after 15 s at the latest.
   expect: { timeout: 30_000 },
   reporter: 'list',

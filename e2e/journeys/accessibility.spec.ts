@@ -9,7 +9,7 @@ import { expectNoViolation } from './no-violation.ts';
 for (const theme of ['light', 'dark'] as const) {
   test.describe(`in the ${theme} theme`, () => {
     test.use({ role: 'admin' });
-    test.setTimeout(180_000);
+    test.setTimeout(420_000);
     test.beforeEach(async ({ context, system }) => {
       await context.addCookies([{ name: 'inorder-theme', value: theme, url: system.consoleUrl }]);
     });

@@ -32,7 +32,7 @@ const cells = (page: Page, owner: string): Locator =>
 
 test.describe('an engine that delivers is killed', () => {
   test.beforeAll(async () => {
-    test.setTimeout(120_000);
+    test.setTimeout(240_000);
     own = started.use(
       await startSystem(path.resolve(import.meta.dirname, '../test-results/logs/instances'), {
         engine: { ...SHORT_LEASES, INORDER_ROLES: 'ingest,validate,enrich,route,watchdog' },
@@ -45,7 +45,7 @@ test.describe('an engine that delivers is killed', () => {
     browser,
     contextOptions,
   }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(300_000);
     const [first, second] = [await deliverer('deliver-1'), await deliverer('deliver-2')];
     await using context = await browser.newContext({
       ...contextOptions,

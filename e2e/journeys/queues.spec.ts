@@ -51,7 +51,7 @@ test.describe('bull-board', () => {
   test.describe.configure({ mode: 'serial' });
 
   test.beforeAll(async () => {
-    test.setTimeout(120_000);
+    test.setTimeout(240_000);
     own = await startSystem(path.resolve(import.meta.dirname, '../test-results/logs/queues'));
   });
   test.afterAll(() => own?.[Symbol.asyncDispose]());

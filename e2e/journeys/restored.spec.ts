@@ -11,7 +11,7 @@ const started = new AsyncDisposableStack();
 
 test.describe('Postgres was restored', () => {
   test.beforeAll(async () => {
-    test.setTimeout(120_000);
+    test.setTimeout(240_000);
     own = started.use(await startSystem(path.resolve(import.meta.dirname, '../test-results/logs/restored')));
   });
   test.afterAll(() => started.disposeAsync());
@@ -20,7 +20,7 @@ test.describe('Postgres was restored', () => {
     browser,
     contextOptions,
   }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(300_000);
     await using lab = await openLaboratory(own.facts, { code: 'LAB-0001' });
     lab.send(newOrder(lab.code, 1));
     await expect.poll(() => lab.received).toEqual([1]);
