@@ -3,7 +3,7 @@
  * index of each accepted message, a line each, at once.
  */
 import { writeSync } from 'node:fs';
-import { epoch, instanceId, sourceId } from '@inorder/core';
+import { instanceId, sourceId } from '@inorder/core';
 import { createDatabase } from '../src/adapters/postgres/database.ts';
 import { createIngest } from '../src/ingest/ingest.ts';
 import { openSiteCache } from '../src/site/site-cache.ts';
@@ -21,7 +21,6 @@ const site = await openSiteCache({ database, clock: realClock, logger: silent })
 const ingest = createIngest({
   database,
   site,
-  sourceEpoch: () => epoch(1),
   lanes: new RecordingLanes(),
   stages: OFFERED_TO_NOBODY,
   clock: realClock,

@@ -1,7 +1,6 @@
 /** A migrated database with interfaces and sources, and what ingest and the stages need beside it. Synthetic only. */
 import {
   type Clock,
-  type Epoch,
   epoch,
   type InboundMessage,
   type InstanceId,
@@ -42,7 +41,6 @@ export interface SiteFixture extends AsyncDisposable {
   /** Feeds the first two interfaces with everything. */
   readonly both: SourceId;
   readonly instance: InstanceId;
-  readonly sourceEpoch: (id: SourceId) => Epoch | undefined;
   /** Another engine process on the same database. */
   connect(name: string): Database;
 }
@@ -127,7 +125,6 @@ export async function siteFixture(options: SiteFixtureOptions): Promise<SiteFixt
     shared,
     both,
     instance,
-    sourceEpoch: () => epoch(1),
     connect,
     async [Symbol.asyncDispose]() {
       await site.close();
@@ -178,6 +175,7 @@ export function inbound(
 ): InboundMessage {
   return {
     sourceId: source,
+    sourceEpoch: epoch(1),
     jmsMessageId: `ID:${uuidv7()}`,
     redelivered: false,
     body: typeof body === 'string' ? Buffer.from(body) : body,

@@ -6,9 +6,15 @@ import type { ErrorCode } from './codes.ts';
 import type { Epoch, InterfaceCode, InterfaceId, MessageId, SequenceNo, SourceId } from './ids.ts';
 import type { PayloadFormat } from './status.ts';
 
-/** One JMS message as it came in, before it has a number. */
-export interface InboundMessage {
+/** Over which link a message came: all that a link hands over stands under the one epoch it was opened under (G3). */
+export interface InboundOrigin {
   readonly sourceId: SourceId;
+  /** Of the source lease. A later lease of ours opens another link. */
+  readonly sourceEpoch: Epoch;
+}
+
+/** One JMS message as it came in, before it has a number. */
+export interface InboundMessage extends InboundOrigin {
   /** JMS message id as a string whatever its AMQP type was; null where the sender set none. */
   readonly jmsMessageId: string | null;
   readonly redelivered: boolean;
@@ -37,7 +43,10 @@ export interface Receipt {
   readonly text: string;
 }
 
-/** What the peer is told of a message. `release` = have it back, try later; `reject` = never send it again. */
+/**
+ * What the peer is told of a message. `release` = have it back, try later, with all that came behind it: the link ends and
+ * is opened anew. `reject` = never send it again.
+ */
 export type Disposition =
   | { readonly kind: 'accept'; readonly receipt?: Receipt }
   | { readonly kind: 'release' }
@@ -45,7 +54,8 @@ export type Disposition =
 
 /**
  * Takes one message and settles it once it is stored for good (G1). Called in the order the peer handed them over; a
- * promise that resolves later does not hold up the call for the next. Never rejects.
+ * promise that resolves later does not hold up the call for the next. Releases what it was handed behind a message that it
+ * releases; nothing is handed to it after that over the same link. Never rejects.
  */
 export type InboundHandler = (message: InboundMessage) => Promise<Disposition>;
 

@@ -167,7 +167,6 @@ export async function assembleEngine(config: EngineConfig, clock: Clock, logger:
   const ingest = createIngest({
     database,
     site,
-    sourceEpoch: (id) => sources.epochOf(id),
     lanes,
     stages,
     clock,

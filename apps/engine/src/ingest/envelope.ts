@@ -3,7 +3,7 @@
  * try, so that a repeat after a lost COMMIT answer can recognise its own (G2).
  */
 import { createHash } from 'node:crypto';
-import { type Disposition, type Epoch, type InboundMessage, type MessageId, messageId } from '@inorder/core';
+import { type Disposition, type InboundMessage, type MessageId, messageId } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import { encodeText } from '@inorder/hl7';
 import { HASH_BYTES, type IngestRow, type RejectRow } from '../adapters/postgres/ingest-queries.ts';
@@ -12,8 +12,6 @@ import type { SiteInterface } from '../site/site-cache.ts';
 /** One hand-over that waits for its disposition. */
 export interface HandOver {
   readonly message: InboundMessage;
-  /** Of the source lease at the moment of hand-over; a later lease of ours does not make up for it. */
-  readonly sourceEpoch: Epoch;
   settle(disposition: Disposition): void;
 }
 
@@ -43,7 +41,7 @@ export function rowsOf(envelopes: readonly Envelope[]): IngestRow[] {
   // Bodies seen in this batch by source, interface and id; an empty id stands for "without id".
   const bodiesById = new Map<string, Set<string>>();
   return envelopes.flatMap((envelope) => {
-    const { message, sourceEpoch } = envelope.handOver;
+    const { message } = envelope.handOver;
     const body = hexOf(envelope.bodyHash);
     const id = envelope.idHash === null ? '' : hexOf(envelope.idHash);
     return envelope.copies.map((copy): IngestRow => {
@@ -54,7 +52,7 @@ export function rowsOf(envelopes: readonly Envelope[]): IngestRow[] {
         messageId: copy.messageId,
         interfaceId: copy.to.interfaceId,
         sourceId: message.sourceId,
-        sourceEpoch,
+        sourceEpoch: message.sourceEpoch,
         idHash: envelope.idHash ?? hashOf(copy.messageId),
         bodyHash: envelope.bodyHash,
         hasId: envelope.idHash !== null,

@@ -10,19 +10,11 @@
  *   meanwhile, so the peer's credit runs out: that is how Postgres being away reaches the sender (G12).
  *
  * **Invariant:** the order of hand-over is the order of numbers of an interface: one queue, one batch at a time, halves
- * one after the other, and nothing is stored past a message that goes back to the peer because its source lease was
- * lost: all later ones carry the same lost epoch.
+ * one after the other, and nothing is stored past a message that goes back to the peer. Whether the source lease is lost
+ * Postgres alone says, in the statement that stores: what came over one link has one epoch, so all later ones go back too.
+ * A lease that nobody could renew in time, and nobody took, is no reason to give anything back.
  */
-import type {
-  Clock,
-  Disposition,
-  Epoch,
-  ErrorCode,
-  InboundHandler,
-  InboundMessage,
-  InstanceId,
-  SourceId,
-} from '@inorder/core';
+import type { Clock, Disposition, ErrorCode, InboundHandler, InboundMessage, InstanceId } from '@inorder/core';
 import { uuidv7 } from '@inorder/db';
 import type { Logger } from 'pino';
 import { classify, type Database, errorCodeOf } from '../adapters/postgres/database.ts';
@@ -65,8 +57,6 @@ export const INGEST_LIMITS: IngestLimits = {
 export interface IngestDependencies {
   readonly database: Database;
   readonly site: Pick<SiteCache, 'source' | 'interfaceByCode' | 'interfaceById' | 'refresh'>;
-  /** Epoch of the source lease this instance holds; undefined = it holds none, and the message goes back. */
-  readonly sourceEpoch: (sourceId: SourceId) => Epoch | undefined;
   readonly lanes: LaneInbox;
   readonly stages: StageIntake;
   readonly clock: Clock;
@@ -117,14 +107,13 @@ class BatchingIngest implements Ingest {
 
   readonly handle: InboundHandler = (message) =>
     new Promise((resolve) => {
-      const sourceEpoch = this.#deps.sourceEpoch(message.sourceId);
-      if (this.#stopped || sourceEpoch === undefined) {
+      if (this.#stopped) {
         this.#counters.released += 1;
         resolve({ kind: 'release' });
         return;
       }
       this.#pendingBytes += message.body.byteLength;
-      this.#queue.push({ message, sourceEpoch, settle: (disposition) => this.#settled(message, disposition, resolve) });
+      this.#queue.push({ message, settle: (disposition) => this.#settled(message, disposition, resolve) });
       this.#running ??= this.#run();
     });
 
@@ -194,11 +183,21 @@ class BatchingIngest implements Ingest {
       this.#queue.shift();
       bytes += message.body.byteLength;
       rows += copies;
-      if (found.kind === 'noSource') handOver.settle({ kind: 'release' });
+      if (found.kind === 'noSource') this.#giveBack(handOver);
       else if (found.kind === 'refused') rejects.push(refusal(handOver, found.code, found.detail));
       else envelopes.push(envelopeOf(handOver, found.interfaces, this.#deps.clock.wallMs()));
     }
     return { envelopes, rejects };
+  }
+
+  /** With all of its source that waits behind it: the source may be known again when their turn comes. */
+  #giveBack(first: HandOver): void {
+    const { sourceId } = first.message;
+    const { same = [], other = [] } = Object.groupBy(this.#queue, (each) => {
+      return each.message.sourceId === sourceId ? 'same' : 'other';
+    });
+    this.#queue = other;
+    for (const handOver of [first, ...same]) handOver.settle({ kind: 'release' });
   }
 
   /** Nobody is refused on an old configuration: while Postgres is away this waits, as a store would. */

@@ -29,7 +29,7 @@ export interface SourceLeasesOptions {
 
 export class SourceLeases {
   private readonly options: SourceLeasesOptions;
-  private readonly held = new Map<SourceId, { readonly epoch: Epoch; validUntilMs: number }>();
+  private readonly held = new Map<SourceId, Epoch>();
   private readonly seen = new Map<SourceId, { readonly lease: SourceLease; readonly sinceMs: number }>();
   private cancel = (): void => undefined;
   private running: Promise<void> = Promise.resolve();
@@ -43,15 +43,12 @@ export class SourceLeases {
     this.options = options;
   }
 
-  /** undefined: not ours, or so nearly over that nothing may be taken in under it. */
+  /**
+   * As last seen in Postgres, even where it could not be renewed for longer than the lease: nobody is known to have it
+   * instead, and what is stored under an epoch that is over Postgres refuses.
+   */
   epochOf(id: SourceId): Epoch | undefined {
-    const lease = this.held.get(id);
-    return lease !== undefined && this.options.clock.monotonicMs() < lease.validUntilMs ? lease.epoch : undefined;
-  }
-
-  /** As last seen in Postgres, even where Postgres is away for longer than the lease: nobody is known to have it instead. */
-  heldEpoch(id: SourceId): Epoch | undefined {
-    return this.held.get(id)?.epoch;
+    return this.held.get(id);
   }
 
   async start(): Promise<void> {
@@ -95,23 +92,18 @@ export class SourceLeases {
     const before = this.holding();
     const startup = this.first;
     const wanted = this.options.wanted();
-    const askedMs = clock.monotonicMs();
-    const mine = new Map([...this.held].map(([id, lease]) => [id, lease.epoch]));
+    const mine = new Map(this.held);
     const kept = mine.size === 0 ? new Set<SourceId>() : await renewSources(queries, instance, leaseMs, mine);
-    for (const [id, lease] of this.held) {
-      if (kept.has(id)) lease.validUntilMs = askedMs + leaseMs;
-      else this.held.delete(id);
-    }
+    for (const id of mine.keys()) if (!kept.has(id)) this.held.delete(id);
     const leases = await observeSources(queries);
     this.first = false;
     this.looked(clock.monotonicMs());
     const free = leases.filter(
       (lease) => wanted.has(lease.sourceId) && !this.held.has(lease.sourceId) && this.mayTake(lease, startup),
     );
-    const takenMs = clock.monotonicMs();
     const taken =
       free.length === 0 ? new Map<SourceId, Epoch>() : await acquireSources(queries, instance, leaseMs, free);
-    for (const [id, epoch] of taken) this.held.set(id, { epoch, validUntilMs: takenMs + leaseMs });
+    for (const [id, epoch] of taken) this.held.set(id, epoch);
     const surplus = [...this.held.keys()].filter((id) => !wanted.has(id));
     for (const id of surplus) this.held.delete(id);
     await giveBackSources(queries, instance, surplus);
@@ -119,7 +111,7 @@ export class SourceLeases {
   }
 
   private holding(): string {
-    return Array.from(this.held, ([id, { epoch }]) => `${id} ${epoch}`).join();
+    return Array.from(this.held, ([id, epoch]) => `${id} ${epoch}`).join();
   }
 
   private looked(nowMs: number): void {

@@ -12,7 +12,13 @@ import type {
   SourceStatus,
 } from '@inorder/core';
 import type { Logger } from 'pino';
-import { AmqpListener, AmqpReceiver, type RefusedMessage, type Resolution } from '../adapters/amqp/index.ts';
+import {
+  AmqpListener,
+  AmqpReceiver,
+  type ReceiverSource,
+  type RefusedMessage,
+  type Resolution,
+} from '../adapters/amqp/index.ts';
 import type { Queries } from '../adapters/postgres/database.ts';
 import type { SiteCache, SiteConnection, SiteSource } from '../site/site-cache.ts';
 import { SourceLeases } from './source-leases.ts';
@@ -259,7 +265,7 @@ export class Sources {
   private grants(connection: SiteConnection): Map<SourceId, string> {
     const grants = new Map<SourceId, string>();
     for (const { sourceId, connectionId, document } of this.options.site.sources()) {
-      const epoch = this.leases.heldEpoch(sourceId);
+      const epoch = this.leases.epochOf(sourceId);
       if (connectionId === connection.connectionId && epoch !== undefined)
         grants.set(sourceId, `${epoch} ${document.address} ${document.credit} ${document.producers}`);
     }
@@ -290,21 +296,32 @@ export class Sources {
         refuse: 'amqp:not-found',
         description: `no source has the address "${address.slice(0, 200)}" on connection ${connection.name}`,
       };
-    if (this.leases.epochOf(source.sourceId) === undefined) {
+    const sourceEpoch = this.leases.epochOf(source.sourceId);
+    if (sourceEpoch === undefined) {
       return {
         refuse: 'amqp:resource-locked',
         description: `another engine instance reads ${source.name}; connect there or try again`,
       };
     }
-    return { sourceId: source.sourceId, credit: source.document.credit, producers: source.document.producers };
+    const { sourceId, document } = source;
+    return { origin: { sourceId, sourceEpoch }, credit: document.credit, producers: document.producers };
   }
 
   private async receive(connection: SiteConnection, sources: readonly SiteSource[]): Promise<void> {
     if (connection.document.kind !== 'CONNECT') return;
-    const ours = sources.filter((s) => this.leases.epochOf(s.sourceId) !== undefined);
+    const ours = new Map<SourceId, { readonly source: ReceiverSource; readonly key: string }>();
+    for (const { sourceId, document } of sources) {
+      const sourceEpoch = this.leases.epochOf(sourceId);
+      if (sourceEpoch === undefined) continue;
+      const { address, credit } = document;
+      ours.set(sourceId, {
+        source: { origin: { sourceId, sourceEpoch }, address, credit },
+        key: `${sourceEpoch} ${address} ${credit}`,
+      });
+    }
     let open = this.receivers.get(connection.connectionId);
     if (open === undefined) {
-      if (ours.length === 0) return;
+      if (ours.size === 0) return;
       open = {
         receiver: new AmqpReceiver({ ...this.common(), connection: connection.document }),
         document: JSON.stringify(connection.document),
@@ -313,21 +330,16 @@ export class Sources {
       this.receivers.set(connection.connectionId, open);
       open.receiver.start();
     }
-    const wanted = new Map(ours.map((s) => [s.sourceId, `${s.document.address} ${s.document.credit}`]));
     for (const [id, key] of open.attached) {
-      if (wanted.get(id) === key) continue;
+      if (ours.get(id)?.key === key) continue;
       await open.receiver.detach(id);
       open.attached.delete(id);
       this.protection.forget(id);
     }
-    for (const source of ours) {
-      if (open.attached.has(source.sourceId)) continue;
-      open.receiver.attach({
-        sourceId: source.sourceId,
-        address: source.document.address,
-        credit: source.document.credit,
-      });
-      open.attached.set(source.sourceId, `${source.document.address} ${source.document.credit}`);
+    for (const [id, { source, key }] of ours) {
+      if (open.attached.has(id)) continue;
+      open.receiver.attach(source);
+      open.attached.set(id, key);
     }
   }
 }

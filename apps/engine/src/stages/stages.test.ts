@@ -52,7 +52,6 @@ function engine(fixture: SiteFixture, more: Partial<StagesDependencies> = {}): E
   const ingest = createIngest({
     database: fixture.database,
     site: fixture.site,
-    sourceEpoch: fixture.sourceEpoch,
     lanes,
     stages,
     clock: realClock,

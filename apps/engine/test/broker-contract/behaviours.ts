@@ -9,6 +9,8 @@ export const BEHAVIOURS = {
   reject: 'Reject: a refused message goes to the dead letters and the next one follows',
   credit: 'G19: never more in hand than the credit, and all goes on after it',
   postgresAway: 'G12: while Postgres is away nothing is settled; afterwards every message is numbered in order',
+  lapsed:
+    'G3, G12: a reader whose lease ran out, with nobody in its place, keeps what it has in hand and goes on in order',
   tls: 'G22: TLS is verified: the right authority is let in, another one is not',
   sasl: 'SASL: a wrong password ends in a status that says so',
   many: 'Many queues on one connection: each is read, in order',

@@ -1,6 +1,6 @@
 /** A real broker as a column: our receiver reads it. */
 import type { BrokerKind, BrokerQueue } from '@inorder/brokers/broker';
-import type { InboundHandler } from '@inorder/core';
+import { epoch, type InboundHandler } from '@inorder/core';
 import { testBroker } from '@inorder/testkit/broker-services';
 import { LOCALHOST_CERT, LOCALHOST_KEY } from '@inorder/testkit/tls-fixture';
 import type { ConnectDocument } from '../../src/adapters/amqp/connection-parts.ts';
@@ -68,15 +68,14 @@ function openReceiver(
     drainMs: 500,
     // Every attach waits for the ones before it: the default is for a thousand.
     connectTimeoutMs: Math.max(AMQP_DEFAULTS.connectTimeoutMs, 10 * MANY),
-    releaseDelayMs: 5,
-    releaseDelayMsMax: 20,
     onStatus: ({ sourceId, state, detail }) => {
       if (state === 'OPEN') pending.delete(sourceId);
       if (state === 'RETRYING') say(detail);
       if (pending.size === 0) say('open');
     },
   });
-  for (const { name, sourceId, credit } of queues) receiver.attach({ sourceId, address: addressOf(name), credit });
+  for (const { name, sourceId, credit } of queues)
+    receiver.attach({ origin: { sourceId, sourceEpoch: epoch(1) }, address: addressOf(name), credit });
   receiver.start();
   return { reader: { counters: receiver.counters, close: () => receiver.stop() }, opened };
 }

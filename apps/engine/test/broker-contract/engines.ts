@@ -58,6 +58,46 @@ export const postgresAway: Behave = async (peer) => {
   expect(await rig.query('SELECT 1 FROM ingest_reject')).toEqual([]);
 };
 
+export const lapsed: Behave = async (peer) => {
+  await using rig = await engineRig(peer, { queue: 'lapsed', codes: [CODE] });
+  await using gate = await postgresGate(rig.databaseUrl);
+  const engine = await rig.start({ databaseUrl: gate.url, env: SHORT_LEASES });
+  await sendPatiently(peer, 'lapsed', orders(10)).done;
+  await rig.untilNumbered(10);
+  const untilOver = () =>
+    eventually('the lease is over', async () => {
+      const [lease] = await rig.query<{ over: boolean }>('SELECT expires_at < now() AS over FROM source_lease');
+      return lease?.over === true;
+    });
+
+  // Postgres is away.
+  gate.shut();
+  await untilOver();
+  const away = sendPatiently(peer, 'lapsed', orders(200, 11));
+  await eventually('messages are kept in hand', () =>
+    engine.log().some(({ msg }) => msg === 'Postgres is away; the batch is kept and tried again'),
+  );
+  gate.open();
+  await away.done;
+  await rig.untilNumbered(210);
+  expect(await rig.numbered(CODE)).toEqual(upTo(210));
+
+  // The reader stands still. When it wakes the first of what waits in its socket is read before the lease is renewed,
+  // the last of it after: more bytes than a socket gives in one turn.
+  const LARGE = 65_536;
+  engine.freeze();
+  const frozen = sendPatiently(
+    peer,
+    'lapsed',
+    orders(200, 211).map((order) => ({ ...order, body: order.body.padEnd(LARGE) })),
+  );
+  await untilOver();
+  engine.thaw();
+  await frozen.done;
+  await rig.untilNumbered(410);
+  expect((await rig.numbered(CODE)).map((body) => body.trimEnd())).toEqual(upTo(410));
+};
+
 export const restart: Behave = async (peer) => {
   const COUNT = 3_000;
   await using rig = await engineRig(peer, { queue: 'restart', codes: [CODE] });
@@ -91,9 +131,9 @@ export const frozen: Behave = async (peer) => {
   const second = await rig.start({ instance: 'engine-b', env: SHORT_LEASES });
 
   first.freeze();
-  // Its credit is out: the oldest fifty of these go to the one that stands still.
-  await sendPatiently(peer, 'frozen', orders(400, 201)).done;
-  await rig.untilNumbered(600);
+  // Its credit is out: the oldest fifty of these go to the one that stands still, and thousands wait behind them.
+  await sendPatiently(peer, 'frozen', orders(3_000, 201)).done;
+  await rig.untilNumbered(3_200);
   const owner = await rig.query<{ owner: string }>('SELECT owner FROM source_lease');
   expect(owner).toEqual([{ owner: 'engine-b' }]);
 
@@ -102,8 +142,8 @@ export const frozen: Behave = async (peer) => {
   await eventually('the one that woke notices', () =>
     first.log().some((line) => /AMQP (?:connection|source) lost|closed with messages in hand/.test(line.msg ?? '')),
   );
-  await sendPatiently(peer, 'frozen', orders(100, 601)).done;
-  await rig.untilNumbered(700);
-  expect(await rig.numbered(CODE)).toEqual(upTo(700));
+  await sendPatiently(peer, 'frozen', orders(100, 3_201)).done;
+  await rig.untilNumbered(3_300);
+  expect(await rig.numbered(CODE)).toEqual(upTo(3_300));
   await second.stop();
 };

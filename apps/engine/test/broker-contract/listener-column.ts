@@ -1,5 +1,5 @@
 /** Our own listener as a column: a producer sends straight to it. */
-import type { InboundHandler } from '@inorder/core';
+import { epoch, type InboundHandler } from '@inorder/core';
 import { freePort } from '@inorder/testkit/services';
 import { LOCALHOST_CERT, LOCALHOST_KEY } from '@inorder/testkit/tls-fixture';
 import type { ListenDocument } from '../../src/adapters/amqp/connection-parts.ts';
@@ -55,7 +55,7 @@ async function openAt(
     resolve: (address) => {
       const queue = wanted.find((each) => each.name === address);
       if (queue === undefined) return { refuse: 'amqp:not-found', description: `no queue ${address}` };
-      return { sourceId: queue.sourceId, credit: queue.credit, producers: 'many' };
+      return { origin: { sourceId: queue.sourceId, sourceEpoch: epoch(1) }, credit: queue.credit, producers: 'many' };
     },
   });
   await listener.start();

@@ -218,17 +218,19 @@ export const failover: Behave = async (peer) => {
   const first = new Intake();
   const second = new Intake();
   second.answer = () => ACCEPT;
-  const one = await peer.read([queue('failover', 10)], first.handler);
-  const two = await peer.read([queue('failover', 10)], second.handler);
-  await deposit(peer, 'failover', texts('f', 40));
-  await first.until(10);
+  const CREDIT = 100;
+  const COUNT = 3_000;
+  const one = await peer.read([queue('failover', CREDIT)], first.handler);
+  const two = await peer.read([queue('failover', CREDIT)], second.handler);
+  await deposit(peer, 'failover', texts('f', COUNT));
+  await first.until(CREDIT);
   first.at(0).settle(ACCEPT);
   first.at(1).settle(ACCEPT);
-  await first.until(12);
+  await first.until(CREDIT + 2);
   expect(second.taken).toHaveLength(0);
-  // Ten messages are in hand unsettled when the first reader goes.
+  // A hundred messages are in hand unsettled when the first reader goes, and thousands wait.
   await one.close();
-  await second.until(38);
-  expect(second.texts).toEqual(bodies(texts('f', 38, 3)));
+  await second.until(COUNT - 2);
+  expect(second.texts).toEqual(bodies(texts('f', COUNT - 2, 3)));
   await two.close();
 };

@@ -7,7 +7,7 @@ export const MANY = Number(process.env['INORDER_CONTRACT_QUEUES'] ?? 1_000);
 export const manyQueue = (index: number): string => `many-${index}`;
 
 const PLAIN = ['probe', 'order-a', 'order-b', 'order-c', 'content', 'replies', 'durable', 'redelivery', 'reject'];
-const WITH_ENGINES = ['credit', 'away', 'shared', 'restart'];
+const WITH_ENGINES = ['credit', 'away', 'lapsed', 'shared', 'restart'];
 
 export const QUEUES: readonly BrokerQueue[] = [
   ...[...PLAIN, ...WITH_ENGINES].map((name) => ({ name })),

@@ -3,3 +3,4 @@ export { JmsDestination } from './jms-destination.ts';
 export { AmqpListener, type AmqpListenerOptions } from './listener.ts';
 export type { RefusedMessage, Resolution } from './options.ts';
 export { AmqpReceiver } from './receiver.ts';
+export type { ReceiverSource } from './receiver-queue.ts';

@@ -6,12 +6,15 @@
  * connection is gone; outcomes that come now are dropped and counted, because a delivery id means nothing on the next
  * session). Never backwards: a reopened link is a new intake, which is the generation check.
  *
+ * A message that goes back stops its link: what is behind it on its way must not overtake it (G3). Nothing more is handed
+ * on, and once nothing is in hand `onGivenBack` has the link opened anew; the peer begins with the oldest it has back.
+ *
  * **Invariant** credit + unsettled ≤ `credit`. rhea's `credit_window` tops up on arrival; here credit is given by hand
  * after a settlement only, so that Postgres being away stops the peer (G12).
  * **Invariant** what is settled is settled once, through the session's one `SettlementQueue`.
  */
 import type { Buffer } from 'node:buffer';
-import type { Disposition, SourceId } from '@inorder/core';
+import type { Disposition, InboundOrigin } from '@inorder/core';
 import { normalise } from './normalise.ts';
 import { type AmqpCounters, CREDIT_MAX, type InboundSettings } from './options.ts';
 import type { ReplyRequest, ReplySink } from './replies.ts';
@@ -30,7 +33,7 @@ interface Arriving {
 }
 
 export interface IntakeOptions {
-  readonly sourceId: SourceId;
+  readonly origin: InboundOrigin;
   readonly credit: number;
   readonly receiver: RheaReceiver;
   readonly settlements: SettlementQueue;
@@ -45,6 +48,8 @@ export interface IntakeOptions {
   readonly renewal: 'settled' | 'usedUp';
   /** Takes replies to JMSReplyTo, after the outcome is written. */
   readonly replies: ReplySink;
+  /** A message went back, and nothing is in hand any more: close the link and open it anew. Called once. */
+  readonly onGivenBack: () => void;
   /** We close the link for cause. */
   readonly onViolation: (error: Required<Pick<AmqpError, 'condition' | 'description'>>) => void;
 }
@@ -56,11 +61,10 @@ export class LinkIntake {
   #arriving: Arriving | undefined;
   #unsettled = 0;
   #unsettledBytes = 0;
-  #releaseDelayMs = 0;
-  #cancelHold: (() => void) | undefined;
+  #gaveBack = false;
   #idleWaiters: Array<() => void> = [];
   #warnedOverCredit = false;
-  #messages = 0;
+  #didWork = false;
 
   constructor(options: IntakeOptions) {
     this.#o = options;
@@ -68,9 +72,9 @@ export class LinkIntake {
     options.receiver.on('message', this.#onMessage);
   }
 
-  /** Messages handed over or refused since the link opened. */
-  get messages(): number {
-    return this.#messages;
+  /** Whether a message was kept for good, here or among the rejected, since the link opened. */
+  get didWork(): boolean {
+    return this.#didWork;
   }
 
   get unsettled(): number {
@@ -107,7 +111,6 @@ export class LinkIntake {
   stop(): void {
     if (this.#mode !== 'OPEN') return;
     this.#mode = 'STOPPED';
-    this.#cancelHold?.();
     const { receiver } = this.#o;
     receiver.credit = 0;
     receiver.issue_flow = true;
@@ -120,7 +123,6 @@ export class LinkIntake {
     this.#mode = 'ENDED';
     // What still arrives goes to the session, which swallows it; rhea may use the receiver again for a link of the same name.
     this.#o.receiver.removeListener('message', this.#onMessage);
-    this.#cancelHold?.();
     this.#wakeIdle();
   }
 
@@ -132,14 +134,14 @@ export class LinkIntake {
 
   /** rhea would write to the console for each transfer beyond the credit. A peer that goes on without credit is cut off (G19). */
   #checkCredit(): void {
-    const { receiver, counters, sourceId, settings } = this.#o;
+    const { receiver, counters, origin, settings } = this.#o;
     if (receiver.credit > 0) return;
     receiver.credit = 1;
     if (this.#mode !== 'OPEN') return;
     counters.overCredit += 1;
     if (!this.#warnedOverCredit) {
       this.#warnedOverCredit = true;
-      settings.log.warn({ sourceId }, 'AMQP peer sends beyond the credit it was given');
+      settings.log.warn({ sourceId: origin.sourceId }, 'AMQP peer sends beyond the credit it was given');
     }
     if (this.#unsettled >= 2 * this.#credit) {
       this.#violation('amqp:link:transfer-limit-exceeded', 'More messages were sent than credit was given');
@@ -161,7 +163,8 @@ export class LinkIntake {
       this.#topUp();
       return;
     }
-    const { counters, sourceId, settings } = this.#o;
+    const { counters, settings } = this.#o;
+    const { sourceId } = this.#o.origin;
     if (arriving.settled) {
       counters.preSettled += 1;
       if (this.#o.preSettled === 'refuse') {
@@ -176,7 +179,6 @@ export class LinkIntake {
       settings.log.warn({ sourceId }, 'AMQP broker settled a message before it was stored');
     }
     counters.received += 1;
-    this.#messages += 1;
     this.#unsettled += 1;
     this.#unsettledBytes += arriving.bytes;
     // The last of the credit has come: what was settled meanwhile can be given now.
@@ -188,19 +190,22 @@ export class LinkIntake {
 
   /** Calls the handler at once: the order of calls is the order of arrival. */
   async #handle(encoded: Buffer, arriving: Arriving): Promise<Disposition> {
-    const { sourceId, settings } = this.#o;
+    const { origin, settings } = this.#o;
     try {
       if (arriving.bytes > settings.maxMessageBytes) {
         const description = `The message of ${arriving.bytes} bytes is larger than ${settings.maxMessageBytes}`;
         return await this.#refused({ code: 'INGEST_TOO_LARGE', description, jmsMessageId: null, encoded: null });
       }
-      const result = normalise(sourceId, encoded, arriving.format);
+      const result = normalise(origin, encoded, arriving.format);
       if (result.reply !== undefined) arriving.reply = result.reply;
       if (result.ok) return await settings.handler(result.message);
       const asked = result.reply === undefined ? {} : { wantsReceipt: true };
       return await this.#refused({ ...result.refusal, ...asked, encoded: Uint8Array.from(encoded) });
     } catch (error) {
-      settings.log.error({ sourceId, at: framesOf(error) }, 'Inbound handler threw; the message is released');
+      settings.log.error(
+        { sourceId: origin.sourceId, at: framesOf(error) },
+        'Inbound handler threw; the message is released',
+      );
       return { kind: 'release' };
     }
   }
@@ -208,7 +213,8 @@ export class LinkIntake {
   async #refused(
     refused: Omit<Parameters<NonNullable<InboundSettings['onRefused']>>[0], 'sourceId'>,
   ): Promise<Disposition> {
-    const { sourceId, settings } = this.#o;
+    const { settings } = this.#o;
+    const { sourceId } = this.#o.origin;
     if (settings.onRefused !== undefined) return settings.onRefused({ sourceId, ...refused });
     settings.log.warn({ sourceId, code: refused.code }, 'AMQP message refused');
     return { kind: 'reject', code: refused.code, description: refused.description };
@@ -220,9 +226,14 @@ export class LinkIntake {
       this.#forget(delivery);
       return;
     }
+    if (disposition.kind === 'release') {
+      // Now, not when it is written: nothing that comes after this turn is handed on.
+      this.#gaveBack = true;
+      this.stop();
+    } else this.#didWork = true;
     if (arriving.settled) {
       this.#forget(delivery);
-      this.#settled(arriving.bytes, 'accept');
+      this.#settled(arriving.bytes);
       this.#tell(arriving, disposition);
       return;
     }
@@ -230,7 +241,7 @@ export class LinkIntake {
       if (disposition.kind === 'accept') this.#o.counters.accepted += 1;
       else if (disposition.kind === 'release') this.#o.counters.released += 1;
       else this.#o.counters.rejected += 1;
-      this.#settled(arriving.bytes, disposition.kind);
+      this.#settled(arriving.bytes);
       this.#tell(arriving, disposition);
     });
   }
@@ -241,31 +252,18 @@ export class LinkIntake {
     this.#o.replies.offer(reply, disposition.receipt);
   }
 
-  #settled(bytes: number, kind: Disposition['kind']): void {
+  #settled(bytes: number): void {
     this.#unsettled -= 1;
     this.#unsettledBytes -= bytes;
-    if (this.#unsettled === 0) this.#wakeIdle();
-    if (kind === 'release') this.#hold();
-    else this.#releaseDelayMs = 0;
     this.#topUp();
-  }
-
-  /** Credit at once after a release would have the same message back at once, without end. */
-  #hold(): void {
-    if (this.#mode !== 'OPEN' || this.#cancelHold !== undefined) return;
-    const { releaseDelayMs, releaseDelayMsMax, clock } = this.#o.settings;
-    this.#releaseDelayMs = Math.min(
-      this.#releaseDelayMs === 0 ? releaseDelayMs : this.#releaseDelayMs * 2,
-      releaseDelayMsMax,
-    );
-    this.#cancelHold = clock.schedule(this.#releaseDelayMs, () => {
-      this.#cancelHold = undefined;
-      this.#topUp();
-    });
+    if (this.#unsettled > 0) return;
+    this.#wakeIdle();
+    // One turn more, so that the last outcome is written before the link closes.
+    if (this.#gaveBack) setImmediate(() => this.#mode !== 'ENDED' && this.#o.onGivenBack());
   }
 
   #topUp(): void {
-    if (this.#mode !== 'OPEN' || this.#cancelHold !== undefined) return;
+    if (this.#mode !== 'OPEN') return;
     if (this.#unsettledBytes > this.#o.settings.unsettledBytesMax) return;
     if (this.#o.renewal === 'usedUp' && this.#o.receiver.credit > 0) return;
     const missing = this.#credit - this.#unsettled - this.#o.receiver.credit;

@@ -25,6 +25,10 @@ import {
 const CLOSE_GRACE_MS = 1_000;
 const COORDINATOR = 0x30;
 const COORDINATOR_SYMBOL = 'amqp:coordinator:list';
+const GIVEN_BACK: LinkError = {
+  condition: 'amqp:link:detach-forced',
+  description: 'A message was given back; attach again and send it and all that followed it again, in order',
+};
 
 export interface ListenerConnectionOptions {
   readonly connection: RheaConnection;
@@ -189,34 +193,36 @@ export class ListenerConnection {
       return;
     }
     const admitted = this.#admit(receiver, isCoordinatorLink);
-    if (!('sourceId' in admitted)) {
+    if (!('origin' in admitted)) {
       this.#refuse(receiver, admitted);
       return;
     }
     const identity = JSON.stringify([this.#o.connection.container_id, receiver.name]);
     const producer: Producer = { peer: this.#peer, identity, close: (error) => this.#closeLink(receiver, error) };
-    const locked = this.#o.producers.admit(admitted.sourceId, admitted.producers, producer);
+    const { sourceId } = admitted.origin;
+    const locked = this.#o.producers.admit(sourceId, admitted.producers, producer);
     if (locked !== undefined) {
       this.#refuse(receiver, locked);
       return;
     }
     const intake = open.intakes.open({
-      sourceId: admitted.sourceId,
+      origin: admitted.origin,
       credit: admitted.credit,
       receiver: receiverOf(receiver),
       settings: this.#o.settings,
       preSettled: 'refuse',
       renewal: 'settled',
       replies: this.#replies,
+      onGivenBack: () => this.#closeLink(receiver, GIVEN_BACK),
       onViolation: (error) => this.#closeLink(receiver, error),
     });
     open.leave.set(receiver, () => {
       intake.end();
-      this.#o.producers.leave(admitted.sourceId, producer);
+      this.#o.producers.leave(sourceId, producer);
     });
     this.#reply(receiver);
     intake.begin();
-    this.#o.settings.log.info({ peer: this.#peer, sourceId: admitted.sourceId }, 'AMQP producer attached');
+    this.#o.settings.log.info({ peer: this.#peer, sourceId }, 'AMQP producer attached');
   }
 
   #admit(receiver: Receiver, isCoordinatorLink: boolean): Exclude<Resolution, { refuse: string }> | LinkError {

@@ -254,6 +254,33 @@ test('a handler that throws releases the message', async () => {
   expect(client.outcomes).toEqual(['one released']);
 });
 
+test('G3: a message that is given back ends its link; what is under way behind it is not taken, and comes again', async () => {
+  const l = await listener();
+  const client = new Client(l.port);
+  const link = client.link();
+  await client.until(() => link.sender.sendable());
+  send(link.sender, 'one');
+  send(link.sender, 'two');
+  await l.intake.until(2);
+  // Sent before the client can know.
+  send(link.sender, 'three');
+  l.intake.at(0).settle(RELEASE);
+  await turns(20);
+  expect(link.closed).toBe(false);
+  l.intake.at(1).settle(RELEASE);
+  await client.until(() => link.closed);
+  expect(link.refusal).toBe(
+    'amqp:link:detach-forced A message was given back; attach again and send it and all that followed it again, in order',
+  );
+  expect(client.outcomes).toEqual(['one released', 'two released']);
+  expect(l.intake.texts).toEqual(['one', 'two']);
+  l.intake.answer = () => ACCEPT;
+  const again = await client.sender();
+  for (const tag of ['one', 'two', 'three']) send(again, tag);
+  await client.until(() => client.outcomes.length === 5);
+  expect(l.intake.texts.slice(2)).toEqual(['one', 'two', 'three']);
+});
+
 test('stop settles what is in hand, says why it closes, and frees the port', async () => {
   const l = await listener();
   const client = new Client(l.port);

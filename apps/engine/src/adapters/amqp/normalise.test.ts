@@ -5,7 +5,7 @@ import rhea from 'rhea';
 import { describe, expect, test } from 'vitest';
 import { normalise } from './normalise.ts';
 import type { Refusal } from './options.ts';
-import { SOURCE_A } from './test-parts.ts';
+import { ORIGIN_A } from './test-parts.ts';
 
 const { types, message } = rhea;
 // Constructors of single AMQP types hang on rhea's `types` at run time only.
@@ -17,13 +17,13 @@ const big = (value: bigint): Buffer => {
 };
 
 function read(fields: object): InboundMessage {
-  const result = normalise(SOURCE_A, message.encode(fields), 0);
+  const result = normalise(ORIGIN_A, message.encode(fields), 0);
   if (!result.ok) throw new Error(`refused: ${result.refusal.description}`);
   return result.message;
 }
 
 function refused(encoded: Buffer, format = 0): Refusal {
-  const result = normalise(SOURCE_A, encoded, format);
+  const result = normalise(ORIGIN_A, encoded, format);
   if (result.ok) throw new Error('was not refused');
   return result.refusal;
 }
@@ -150,18 +150,18 @@ describe('bodies', () => {
   });
   test('G16: bytes that are not UTF-8 in a text come through unchanged', () => {
     const encoded = Buffer.concat([Buffer.from([0x00, 0x53, 0x77, 0xa1, 2]), Buffer.from([0xff, 0xfe])]);
-    const result = normalise(SOURCE_A, encoded, 0);
+    const result = normalise(ORIGIN_A, encoded, 0);
     expect(result.ok && Buffer.from(result.message.body)).toEqual(Buffer.from([0xff, 0xfe]));
   });
   test('null, an empty data section and no body at all are an empty body', () => {
     expect(read({ body: null }).body).toHaveLength(0);
     expect(read({ body: message.data_section(Buffer.alloc(0)) }).body).toHaveLength(0);
-    const result = normalise(SOURCE_A, Buffer.alloc(0), 0);
+    const result = normalise(ORIGIN_A, Buffer.alloc(0), 0);
     expect(result.ok && result.message.body).toHaveLength(0);
   });
   test('the body does not hold on to the buffer it came in', () => {
     const encoded = message.encode({ body: message.data_section(Buffer.from('abc')) });
-    const result = normalise(SOURCE_A, encoded, 0);
+    const result = normalise(ORIGIN_A, encoded, 0);
     encoded.fill(0);
     expect(result.ok && text(result.message)).toBe('abc');
     expect(result.ok && result.message.body.buffer.byteLength).toBe(3);
@@ -189,7 +189,7 @@ describe('G16: what is not a message is refused, and harms nobody', () => {
       fc.property(fc.nat(whole.length), fc.nat(whole.length - 1), fc.nat(255), (cut, at, byte) => {
         const broken = Buffer.from(whole);
         broken[at] = byte;
-        expect(() => normalise(SOURCE_A, broken.subarray(0, cut), 0)).not.toThrow();
+        expect(() => normalise(ORIGIN_A, broken.subarray(0, cut), 0)).not.toThrow();
       }),
     );
   });

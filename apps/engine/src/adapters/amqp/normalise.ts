@@ -3,7 +3,7 @@
  * taken as they are; maps, lists and Java objects are refused by code. Nothing here throws.
  */
 import type { Buffer } from 'node:buffer';
-import type { InboundMessage, SourceId } from '@inorder/core';
+import type { InboundMessage, InboundOrigin } from '@inorder/core';
 import type { Typed } from 'rhea';
 import { type AmqpScalar, elements, readSections, type Section, scalar, uuidText } from './amqp-value.ts';
 import type { Refusal } from './options.ts';
@@ -24,7 +24,7 @@ const JAVA_OBJECT = 'application/x-java-serialized-object';
 const TYPED_ID = /^ID:AMQP_(?:UUID|ULONG|BINARY|STRING|NO_PREFIX):/;
 
 /** `format` is the transfer's message-format; only 0 is an AMQP message. */
-export function normalise(sourceId: SourceId, encoded: Buffer, format: number): Normalised {
+export function normalise(origin: InboundOrigin, encoded: Buffer, format: number): Normalised {
   if (format !== 0) return refuse(`The message-format ${format} is not an AMQP message`, null);
   let sections: Section[];
   try {
@@ -34,13 +34,13 @@ export function normalise(sourceId: SourceId, encoded: Buffer, format: number): 
     return refuse('The message is not well-formed AMQP 1.0', null);
   }
   const properties = listOf(sections, PROPERTIES);
-  const result = read(sourceId, sections, properties);
+  const result = read(origin, sections, properties);
   const reply = replyRequest(text(scalar(properties[4])), scalar(properties[5]), scalar(properties[0]));
   if (reply === undefined) return result;
   return result.ok ? { ok: true, message: { ...result.message, wantsReceipt: true }, reply } : { ...result, reply };
 }
 
-function read(sourceId: SourceId, sections: readonly Section[], properties: readonly Typed[]): Normalised {
+function read(origin: InboundOrigin, sections: readonly Section[], properties: readonly Typed[]): Normalised {
   const jmsMessageId = messageIdText(scalar(properties[0]));
   const contentType = text(scalar(properties[6]));
   if (contentType === JAVA_OBJECT) return refuse('A JMS ObjectMessage has neither text nor bytes', jmsMessageId);
@@ -49,7 +49,7 @@ function read(sourceId: SourceId, sections: readonly Section[], properties: read
   return {
     ok: true,
     message: {
-      sourceId,
+      ...origin,
       jmsMessageId,
       redelivered: isRedelivered(listOf(sections, HEADER)),
       body,

@@ -1,5 +1,13 @@
 /** What both ways in have in common: types that this folder shows to the engine. */
-import type { Clock, Disposition, ErrorCode, InboundHandler, SourceId, SourceStatus } from '@inorder/core';
+import type {
+  Clock,
+  Disposition,
+  ErrorCode,
+  InboundHandler,
+  InboundOrigin,
+  SourceId,
+  SourceStatus,
+} from '@inorder/core';
 
 /** Pino-shaped: object first, constant message. */
 export interface AmqpLog {
@@ -28,7 +36,7 @@ export interface RefusedMessage extends Refusal {
 
 /** What a link address leads to. `refuse` is an AMQP condition, `amqp:not-found` for an address nobody knows. */
 export type Resolution =
-  | { readonly sourceId: SourceId; readonly credit: number; readonly producers: 'one' | 'many' }
+  | { readonly origin: InboundOrigin; readonly credit: number; readonly producers: 'one' | 'many' }
   | { readonly refuse: string; readonly description: string };
 
 export interface InboundOptions {
@@ -55,9 +63,6 @@ export interface InboundOptions {
   readonly connectTimeoutMs?: number;
   /** How long a stop waits for messages in hand. Default 5,000. */
   readonly drainMs?: number;
-  /** Credit is withheld this long after a release, doubling up to `releaseDelayMsMax`. Defaults 250 and 15,000. */
-  readonly releaseDelayMs?: number;
-  readonly releaseDelayMsMax?: number;
 }
 
 export const AMQP_DEFAULTS = {
@@ -68,8 +73,6 @@ export const AMQP_DEFAULTS = {
   maxFrameBytes: 65_536,
   connectTimeoutMs: 10_000,
   drainMs: 5_000,
-  releaseDelayMs: 250,
-  releaseDelayMsMax: 15_000,
 } as const;
 
 /** A session holds 2,048 deliveries in a ring that is freed from its oldest end only (amqp/rhea #452). */

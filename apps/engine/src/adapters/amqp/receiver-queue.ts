@@ -4,7 +4,7 @@
  *
  * Modes: WAITING (no connection) · OPENING (attach sent) · OPEN · RETRYING (back-off runs) · CLOSED (for good).
  */
-import type { SourceId, SourceStatus } from '@inorder/core';
+import type { InboundOrigin, SourceStatus } from '@inorder/core';
 import type { Session } from 'rhea';
 import { BackOff } from './back-off.ts';
 import { within } from './deadline.ts';
@@ -16,7 +16,7 @@ import { type AmqpError, type RheaConnection, receiverOf, sessionOf } from './rh
 
 /** A queue to read. */
 export interface ReceiverSource {
-  readonly sourceId: SourceId;
+  readonly origin: InboundOrigin;
   /** The queue's name as the broker knows it. */
   readonly address: string;
   /** Messages in hand at most, 1 to 2,000. */
@@ -61,7 +61,7 @@ export class ReceiverQueue {
     this.#counters = counters;
     this.#replies = replies;
     this.#backOff = new BackOff(delays.reconnectDelayMs, delays.reconnectDelayMsMax);
-    this.#status = { sourceId: source.sourceId, state: 'CONNECTING', detail: 'Waiting for the connection' };
+    this.#status = { sourceId: source.origin.sourceId, state: 'CONNECTING', detail: 'Waiting for the connection' };
   }
 
   get status(): SourceStatus {
@@ -101,7 +101,7 @@ export class ReceiverQueue {
       const { unsettled } = attempt.intake;
       if (unsettled > 0) {
         this.#settings.log.warn(
-          { sourceId: this.source.sourceId, unsettled },
+          { sourceId: this.source.origin.sourceId, unsettled },
           'AMQP source closed with messages in hand',
         );
       }
@@ -130,13 +130,14 @@ export class ReceiverQueue {
     });
     const lost = (reason: string): void => this.#lost(attempt, reason);
     const intake = intakes.open({
-      sourceId: source.sourceId,
+      origin: source.origin,
       credit: source.credit,
       receiver: receiverOf(receiver),
       settings,
       preSettled: 'take',
       renewal: 'usedUp',
       replies: this.#replies,
+      onGivenBack: () => lost('A message went back to the broker'),
       onViolation: (error) => lost(error.description),
     });
     const cancelDeadline = settings.clock.schedule(settings.connectTimeoutMs, () =>
@@ -166,7 +167,8 @@ export class ReceiverQueue {
     this.#endAttempt();
     if (this.#stopping || this.#connection === undefined) return;
     const delayMs = this.#backOff.nextMs();
-    this.#settings.log.warn({ sourceId: this.source.sourceId, reason, delayMs }, 'AMQP source lost; attaching again');
+    const { sourceId } = this.source.origin;
+    this.#settings.log.warn({ sourceId, reason, delayMs }, 'AMQP source lost; attaching again');
     this.#report('RETRYING', `${reason}; next try in ${delayMs} ms`);
     this.#cancelRetry = this.#settings.clock.schedule(delayMs, () => {
       this.#cancelRetry = undefined;
@@ -180,13 +182,13 @@ export class ReceiverQueue {
     this.#attempt = undefined;
     attempt.cancelDeadline();
     const openForMs = attempt.openedAtMs === undefined ? 0 : this.#settings.clock.monotonicMs() - attempt.openedAtMs;
-    this.#backOff.lost(openForMs, attempt.intake.messages > 0);
+    this.#backOff.lost(openForMs, attempt.intake.didWork);
     attempt.intakes.end();
     if (this.#connection !== undefined) attempt.session.close();
   }
 
   #report(state: SourceStatus['state'], detail: string): void {
-    this.#status = { sourceId: this.source.sourceId, state, detail };
+    this.#status = { sourceId: this.source.origin.sourceId, state, detail };
     this.#settings.onStatus?.(this.#status);
   }
 }

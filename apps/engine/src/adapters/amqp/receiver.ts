@@ -52,9 +52,10 @@ export class AmqpReceiver {
 
   /** Reads one more queue, now or as soon as there is a connection. @throws if the source is read already. */
   attach(source: ReceiverSource): void {
-    if (this.#queues.has(source.sourceId)) throw new Error(`source ${source.sourceId} is attached already`);
+    const { sourceId } = source.origin;
+    if (this.#queues.has(sourceId)) throw new Error(`source ${sourceId} is attached already`);
     const queue = new ReceiverQueue(source, this.#settings, this.counters, this.#replies, this.#document);
-    this.#queues.set(source.sourceId, queue);
+    this.#queues.set(sourceId, queue);
     if (this.#mode === 'OPEN' && this.#connection !== undefined) queue.connected(this.#connection);
   }
 

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { Connection, ConnectionOptions, EventContext, Message, Sender, SenderOptions, Session } from 'rhea';
 import rhea from 'rhea';
 import { AmqpListener, type AmqpListenerOptions, type Resolution } from './index.ts';
-import { Intake, RecordingLog, realClock, SOURCE_A, SOURCE_B } from './test-parts.ts';
+import { Intake, ORIGIN_A, ORIGIN_B, RecordingLog, realClock } from './test-parts.ts';
 
 export const ADDRESS = 'orders/LAB-0001';
 /** What a test started; it is stopped, last first, by `stopAll`. */
@@ -14,8 +14,8 @@ export async function stopAll(): Promise<void> {
 }
 
 export function resolve(address: string): Resolution {
-  if (address === ADDRESS) return { sourceId: SOURCE_A, credit: 10, producers: 'one' };
-  if (address === 'many') return { sourceId: SOURCE_B, credit: 10, producers: 'many' };
+  if (address === ADDRESS) return { origin: ORIGIN_A, credit: 10, producers: 'one' };
+  if (address === 'many') return { origin: ORIGIN_B, credit: 10, producers: 'many' };
   return { refuse: 'amqp:not-found', description: `No interface takes messages at "${address}"` };
 }
 
@@ -31,8 +31,6 @@ export async function listener(more: Partial<AmqpListenerOptions> = {}) {
     clock: realClock,
     onStatus: (status) => statuses.push(`${status.state} ${status.detail}`),
     drainMs: 50,
-    releaseDelayMs: 1,
-    releaseDelayMsMax: 2,
     ...more,
   });
   const port = await started.start();

@@ -3,11 +3,21 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type Disposition, type InboundHandler, type InboundMessage, sourceId } from '@inorder/core';
+import {
+  type Clock,
+  type Disposition,
+  epoch,
+  type InboundHandler,
+  type InboundMessage,
+  type InboundOrigin,
+  sourceId,
+} from '@inorder/core';
 import type { AmqpLog } from './options.ts';
 
 export const SOURCE_A = sourceId('01900000-0000-7000-8000-00000000000a');
 export const SOURCE_B = sourceId('01900000-0000-7000-8000-00000000000b');
+export const ORIGIN_A: InboundOrigin = { sourceId: SOURCE_A, sourceEpoch: epoch(1) };
+export const ORIGIN_B: InboundOrigin = { sourceId: SOURCE_B, sourceEpoch: epoch(1) };
 
 export const realClock: Clock = {
   monotonicMs: () => performance.now(),

@@ -63,7 +63,7 @@ test('hot statements stay look-ups on a connection that planned them while the t
     hashKey: messageKeyHasher(new Uint8Array(32)),
     workerEntry: new URL('../../../test/poison-worker.ts', import.meta.url),
   });
-  const ingest = createIngest({ ...common, sourceEpoch: fixture.sourceEpoch, stages });
+  const ingest = createIngest({ ...common, stages });
   let sent = 0;
   const send = async (count: number, apart: boolean): Promise<void> => {
     const all: Promise<unknown>[] = [];
