@@ -2,11 +2,7 @@
  * Every stage in processes of its own, two of each, orders over Artemis, hints over Redis: one of each role is killed
  * under load (G1, G4, G5, G9, G10, G11).
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { type ArtemisOptions, prepareArtemis } from '@inorder/brokers/artemis';
-import { type RunningBroker, startBroker } from '@inorder/brokers/run-broker';
+import { testBroker } from '@inorder/testkit/broker-services';
 import { type EngineProcess, SHORT_LEASES } from '@inorder/testkit/engine-process';
 import { eventually } from '@inorder/testkit/eventually';
 import { redisServer } from '@inorder/testkit/redis-server';
@@ -18,14 +14,6 @@ const LEASE_MS = Number(SHORT_LEASES['INORDER_LEASE_MS']);
 const RATE = Number(process.env['INORDER_SYSTEM_RATE'] ?? 100);
 const ROLES = ['ingest', 'validate', 'enrich', 'route', 'deliver,watchdog'] as const;
 const nameOf = (roles: string, index: number): string => `${roles.split(',')[0]}-${index}`;
-
-async function artemis(stack: AsyncDisposableStack, options: Partial<ArtemisOptions> = {}): Promise<RunningBroker> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'inorder-artemis-'));
-  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-  return stack.use(
-    await startBroker(await prepareArtemis({ folder, queues: [{ name: ADDRESS, exclusive: true }], ...options })),
-  );
-}
 
 async function more(rig: Rig, count: number): Promise<void> {
   const from = rig.received.length;
@@ -46,9 +34,11 @@ async function allLanesMove(rig: Rig): Promise<number> {
 
 test('G4, G9, G10: one of each role killed under load: order kept, every lane moves again within a lease and a second', {
   timeout: 240_000,
-}, async () => {
+}, async ({ skip }) => {
   await using stack = new AsyncDisposableStack();
-  const broker = await artemis(stack);
+  const broker = await testBroker('artemis', { queues: [{ name: ADDRESS, exclusive: true }] });
+  if (broker === undefined) return skip('Artemis cannot run here');
+  stack.use(broker);
   const redis = stack.use(await redisServer());
   await redis.start();
   const rig = stack.use(
