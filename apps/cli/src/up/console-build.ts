@@ -13,6 +13,7 @@ const INPUTS = [
   'packages/core/src',
   'packages/db/src',
   'packages/hl7/src',
+  'packages/log/src',
   'packages/shared/src',
   'package-lock.json',
   'tsconfig.base.json',

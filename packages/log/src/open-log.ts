@@ -1,18 +1,20 @@
-/** The engine's log: one JSON line each, object first, constant sentence, bounded fields, never a payload (G18, G19). */
-import { boundedCall } from '@inorder/shared';
+/** The log of a process of ours: one JSON line each, object first, constant sentence, bounded fields, never a payload (G18, G19). */
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { boundedCall } from './log-fields.ts';
+import { LogStream } from './log-stream.ts';
 
 export interface LogOptions {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly instance: string;
+  readonly level: string;
+  /** Fields of every line: which process it is. */
+  readonly base: Readonly<Record<string, string>>;
 }
 
 /** Writes to standard output, or where a test looks. A child's own bindings are not bounded: nobody makes children. */
-export function openLog(options: LogOptions, stream?: DestinationStream): Logger {
+export function openLog(options: LogOptions, stream: DestinationStream = new LogStream()): Logger {
   return pino(
     {
       level: options.level,
-      base: { instance: options.instance },
+      base: options.base,
       timestamp: pino.stdTimeFunctions.epochTime,
       // Behind our own bound, which knows our fields: pino's are against what we forgot.
       depthLimit: 6,
@@ -26,6 +28,6 @@ export function openLog(options: LogOptions, stream?: DestinationStream): Logger
         },
       },
     },
-    ...(stream === undefined ? [] : [stream]),
+    stream,
   );
 }

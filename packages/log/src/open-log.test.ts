@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
-import { openLog } from './log.ts';
+import { openLog } from './open-log.ts';
 
 const HL7 =
   'MSH|^~\\&|WARD|SITE|LAB|SITE|20260101||ORM^O01|X1|P|2.5.1\rPID|1||900001^^^HOSP^MR||Doe^Jane||19800101|F\r';
 
 function logged(write: (log: ReturnType<typeof openLog>) => void): string {
   const lines: string[] = [];
-  write(openLog({ level: 'debug', instance: 'engine-1' }, { write: (line: string) => void lines.push(line) }));
+  write(
+    openLog({ level: 'debug', base: { instance: 'engine-1' } }, { write: (line: string) => void lines.push(line) }),
+  );
   return lines.join('');
 }
 
