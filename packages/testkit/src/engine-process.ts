@@ -3,7 +3,7 @@
  * It ends with the process that started it (`engine-leash.ts`), so a killed test run leaves none behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -118,6 +118,7 @@ interface Run {
 function launch(options: EngineProcessOptions): Run {
   const instance = options.instance ?? 'engine-1';
   const dataDir = options.dataDir ?? mkdtempSync(path.join(os.tmpdir(), 'inorder-engine-'));
+  mkdirSync(dataDir, { recursive: true });
   const child = spawn(process.execPath, ['--import', LEASH, MAIN], {
     env: environment(options, instance, dataDir),
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -156,11 +157,12 @@ function launch(options: EngineProcessOptions): Run {
 }
 
 function environment(options: EngineProcessOptions, instance: string, dataDir: string): NodeJS.ProcessEnv {
-  const { PATH, HOME, TMPDIR } = process.env;
+  const { PATH, HOME } = process.env;
   return {
     PATH,
     HOME,
-    TMPDIR,
+    // Its lock's socket, which a kill leaves behind, goes with its folder.
+    TMPDIR: dataDir,
     NODE_NO_WARNINGS: '1',
     DATABASE_URL: options.databaseUrl,
     REDIS_URL: options.redisUrl,
