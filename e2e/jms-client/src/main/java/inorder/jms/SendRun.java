@@ -109,7 +109,7 @@ final class SendRun {
             while (goBack() < states.length) {
                 if (transacted) sendTransactions(session, producers, startedAtNs);
                 else sendPlain(producers, startedAtNs);
-                judgeDoubtful(producers);
+                judgeDoubtful(connection, producers);
             }
             if (replyTo != null) {
                 during = "replies";
@@ -258,11 +258,13 @@ final class SendRun {
         }
     }
 
-    /** With the producer still open a failure was the message's own; else nobody knows, and it is sent again. */
-    private void judgeDoubtful(Producers producers) throws JMSException, InterruptedException {
+    /** With connection and producer still there a failure was the message's own; else nobody knows, and it is sent again. */
+    private void judgeDoubtful(Connection connection, Producers producers) throws JMSException, InterruptedException {
         if (!inDoubt()) return;
+        // What the peer said before its answer has come by then; the library may still be telling it on.
+        boolean gone = !answers(connection);
         Thread.sleep(SETTLE_MS);
-        boolean lost = producers.closed();
+        boolean lost = gone || producers.closed();
         JMSException again = null;
         synchronized (this) {
             for (Map.Entry<Integer, Exception> entry : List.copyOf(doubtful.entrySet())) {
@@ -280,6 +282,16 @@ final class SendRun {
             }
         }
         if (again != null) throw again;
+    }
+
+    /** One exchange with the peer: a connection that has just broken need not know it yet. */
+    private static boolean answers(Connection connection) {
+        try {
+            connection.createSession(false, Session.AUTO_ACKNOWLEDGE).close();
+            return true;
+        } catch (JMSException broken) {
+            return false;
+        }
     }
 
     private void showFailure(int index, Exception failed) {
