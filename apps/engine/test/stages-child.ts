@@ -9,7 +9,7 @@ import { MemoryStageExchange } from '../src/adapters/memory/stage-queue.ts';
 import { releaseOwnClaims } from '../src/adapters/postgres/claim-queries.ts';
 import { createDatabase } from '../src/adapters/postgres/database.ts';
 import { openSiteCache } from '../src/site/site-cache.ts';
-import { createStages } from '../src/stages/stages.ts';
+import { createStages } from '../src/stages/worker-stages.ts';
 import { RecordingLanes, realClock, silent } from './site-fixture.ts';
 
 const [url = '', name = ''] = process.argv.slice(2);
