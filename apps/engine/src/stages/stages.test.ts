@@ -15,7 +15,7 @@ import {
 } from '../../test/site-fixture.ts';
 import { MemoryStageExchange } from '../adapters/memory/stage-queue.ts';
 import { createIngest, type Ingest } from '../ingest/ingest.ts';
-import { openSiteCache } from '../site/site-cache.ts';
+import { openSiteCache } from '../site/postgres-site-cache.ts';
 import { offerToStages } from './offer-messages.ts';
 import type { Stages, StagesDependencies } from './stages.ts';
 import { createStages } from './worker-stages.ts';
