@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { instanceId, sourceId } from '@inorder/core';
 import { createDatabase } from '../src/adapters/postgres/database.ts';
 import { createIngest } from '../src/ingest/ingest.ts';
-import { openSiteCache } from '../src/site/site-cache.ts';
+import { openSiteCache } from '../src/site/postgres-site-cache.ts';
 import { inbound, OFFERED_TO_NOBODY, RecordingLanes, realClock, silent } from './site-fixture.ts';
 
 const [url = '', source = '', codes = '', pending = ''] = process.argv.slice(2);

@@ -16,7 +16,8 @@ import { type TestDatabase, testDatabase } from '@inorder/testkit/services';
 import { pino } from 'pino';
 import { createDatabase, type Database, type Queries } from '../src/adapters/postgres/database.ts';
 import type { LaneInbox, Numbered, StageEnd } from '../src/delivery/inbox.ts';
-import { openSiteCache, type SiteCache } from '../src/site/site-cache.ts';
+import { openSiteCache } from '../src/site/postgres-site-cache.ts';
+import type { SiteCache } from '../src/site/site-cache.ts';
 import type { StageIntake } from '../src/stages/intake.ts';
 
 export const silent = pino({ level: 'silent' });

@@ -8,8 +8,8 @@ import { eventually } from '@inorder/testkit/eventually';
 import { MemoryStageExchange } from '../src/adapters/memory/stage-queue.ts';
 import { releaseOwnClaims } from '../src/adapters/postgres/claim-queries.ts';
 import { createDatabase } from '../src/adapters/postgres/database.ts';
-import { openSiteCache } from '../src/site/site-cache.ts';
-import { createStages } from '../src/stages/stages.ts';
+import { openSiteCache } from '../src/site/postgres-site-cache.ts';
+import { createStages } from '../src/stages/worker-stages.ts';
 import { RecordingLanes, realClock, silent } from './site-fixture.ts';
 
 const [url = '', name = ''] = process.argv.slice(2);

@@ -7,7 +7,7 @@ import { CommandFailure, EXIT, type ExitCode, exitCodeOf } from '../exit.ts';
 import { createProgress, type Progress } from '../steps.ts';
 import { isRunning } from './identity.ts';
 import { readRunFile } from './run-file.ts';
-import type { StartOutcome } from './up.ts';
+import type { StartOutcome } from './start-site.ts';
 
 interface FromBackground {
   readonly text?: string;

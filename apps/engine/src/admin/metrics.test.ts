@@ -10,7 +10,9 @@ import {
 import { expect, test } from 'vitest';
 import type { SettleEntry } from '../adapters/postgres/settle-queries.ts';
 import type { MeasuredLane } from './lane-figures.ts';
-import { createMetrics, INTERFACES_MAX, type MetricSources } from './metrics.ts';
+import { INTERFACES_MAX } from './lane-metrics.ts';
+import type { MetricSources } from './metric-sources.ts';
+import { createMetrics } from './metrics.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const MESSAGE = messageId('01900000-0000-7000-8000-000000000001');

@@ -12,7 +12,8 @@ import type { Sources } from '../ingest/sources.ts';
 import type { Stages } from '../stages/stages.ts';
 import { engineDependencies } from './dependencies.ts';
 import type { MeasuredLane } from './lane-figures.ts';
-import { createMetrics, type EngineMetrics, type MetricSources } from './metrics.ts';
+import type { MetricSources } from './metric-sources.ts';
+import { createMetrics, type EngineMetrics } from './metrics.ts';
 
 export interface OperationsOptions {
   readonly version: string;

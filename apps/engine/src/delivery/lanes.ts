@@ -9,29 +9,27 @@ import {
   type Decision,
   type Effect,
   type Epoch,
-  errorClass,
   type HoldReason,
   type InterfaceCode,
   type InterfaceId,
   type LanePolicy,
   type MessageId,
   type Outcome,
-  type Send,
   type SequenceNo,
   type SettleItem,
   type Shard,
   windowEntries,
 } from '@inorder/core';
 import type { Logger } from 'pino';
-import { errorCodeOf } from '../adapters/postgres/database.ts';
-import type { OutboundPayload } from '../adapters/postgres/lane-queries.ts';
 import type { Destinations } from './destinations.ts';
 import type { LaneInbox, Numbered, StageEnd } from './inbox.ts';
 import type { Incidents } from './incidents.ts';
 import { Lane } from './lane.ts';
+import { LaneSends } from './lane-sends.ts';
+import { type LaneCounters, LaneSettlements } from './lane-settlements.ts';
 import type { OutboundPayloads } from './outbound-payloads.ts';
 import type { DeliverySettings } from './settings.ts';
-import type { SettleLoop, SettleOutcome } from './settle-loop.ts';
+import type { SettleLoop } from './settle-loop.ts';
 import type { ShardHold } from './shard-hold.ts';
 
 export interface LanesOptions {
@@ -57,17 +55,10 @@ export interface LanesOptions {
 /** Repaired messages that are remembered; the oldest were settled long ago. */
 const ONCE_MORE_MAX = 100_000;
 
-export interface LaneCounters {
-  delivered: number;
-  failed: number;
-  skipped: number;
-  filtered: number;
-  attempts: number;
-}
-
 export class Lanes implements LaneInbox {
-  readonly counters: LaneCounters = { delivered: 0, failed: 0, skipped: 0, filtered: 0, attempts: 0 };
   private readonly options: LanesOptions;
+  private readonly sends: LaneSends;
+  private readonly settlements: LaneSettlements;
   private readonly lanes = new Map<InterfaceId, Lane>();
   private readonly ofShard = new Map<Shard, Set<InterfaceId>>();
   private readonly listeners = new Set<(lane: Lane) => void>();
@@ -78,6 +69,17 @@ export class Lanes implements LaneInbox {
 
   constructor(options: LanesOptions) {
     this.options = options;
+    this.sends = new LaneSends({ ...options, believePostgres: (id) => this.repaired([id]) });
+    this.settlements = new LaneSettlements({ ...options, changed: (lane) => this.changed(lane) });
+  }
+
+  get counters(): Readonly<LaneCounters> {
+    return this.settlements.counters;
+  }
+
+  /** For what was committed with a command (`commands.ts`). */
+  count(item: SettleItem): void {
+    this.settlements.count(item);
   }
 
   get(id: InterfaceId): Lane | undefined {
@@ -113,7 +115,7 @@ export class Lanes implements LaneInbox {
     for (const id of this.ofShard.get(shard) ?? []) {
       const lane = this.lanes.get(id);
       if (lane === undefined || lane.hold.shard !== shard) continue;
-      this.leaveBreaker(lane);
+      this.sends.leave(lane);
       this.carry(lane);
       // Another owner may have them repaired before we see this lane again.
       for (const { value } of windowEntries(lane.state.window))
@@ -221,21 +223,16 @@ export class Lanes implements LaneInbox {
   carryOut(lane: Lane, effect: Effect): void {
     switch (effect.kind) {
       case 'SEND':
-        void this.send(lane, effect.send);
+        void this.sends.send(lane, effect.send);
         return;
       case 'SETTLE':
-        this.settle(lane, effect.item);
+        this.settlements.settle(lane, effect.item);
         return;
       case 'GRANT':
-        this.grant(lane, effect.sequenceNo);
+        this.settlements.grant(lane, effect.sequenceNo);
         return;
       case 'NOTE_ATTEMPT':
-        this.counters.attempts += 1;
-        lane.unwritten += 1;
-        this.options.settleLoop.note(lane.hold, lane.state.interfaceId, [effect.attempt], () => {
-          lane.unwritten -= 1;
-          this.changed(lane);
-        });
+        this.settlements.note(lane, effect.attempt);
         return;
       case 'LOOK_UP':
         this.options.lookUp(lane, effect.fromSequenceNo);
@@ -247,183 +244,9 @@ export class Lanes implements LaneInbox {
         this.options.sendReplay(lane, effect);
     }
   }
-
-  /** Never rejects: whatever goes wrong becomes an event of the lane. */
-  private async send(lane: Lane, send: Send): Promise<void> {
-    const { clock, settings, destinations } = this.options;
-    const endpoint = destinations.get(send.order.destinationId);
-    const atHand = this.options.payloads.peek(send.order.messageId);
-    const payload = isOf(atHand, send.order) ? atHand.bytes : await this.loadPayload(lane, send);
-    if (payload === undefined || !isStill(lane, send)) return endpoint.breaker.leave(lane);
-    if (!lane.hold.maySend(clock.monotonicMs(), settings.leaseSendMarginMs)) {
-      endpoint.breaker.leave(lane);
-      return this.blockedByLease(lane);
-    }
-    const blocked = endpoint.breaker.blocks(lane);
-    if (blocked !== null) {
-      endpoint.breaker.wait(lane);
-      lane.tell({ kind: 'BLOCKED', ...blocked, nowAt: clock.wallMs() });
-      return;
-    }
-    const request = {
-      interfaceId: lane.state.interfaceId,
-      interfaceCode: lane.code,
-      sequenceNo: send.sequenceNo,
-      messageId: send.order.messageId,
-      epoch: lane.hold.epoch,
-      attempt: send.attemptNo,
-      possibleDuplicate: send.possibleDuplicate,
-      replayId: null,
-      controlId: send.order.controlId,
-      format: send.order.format,
-      payload,
-    };
-    const signal = lane.hold.sendSignal(clock, settings.leaseSendMarginMs);
-    const { result, retryAt } = await endpoint.deliver(lane, request, signal);
-    if (!isStill(lane, send)) return;
-    if (!result.ok && errorClass(result.code) === 'infrastructure') return this.blockedByLease(lane);
-    // It never left: while it waited for a connection the lease grew too short.
-    if (!result.ok && errorClass(result.code) === 'endpoint' && signal.aborted) return this.blockedByLease(lane);
-    lane.tell({
-      kind: 'SEND_RESULT',
-      result,
-      nowAt: clock.wallMs(),
-      lastAnswerAt: endpoint.lastAnswerToOther(send.order.messageId),
-      endpointSinceAt: endpoint.breaker.downSinceAt,
-      destinationFailedRun: result.ok ? 0 : endpoint.failedRunOf(result.code),
-      retryAt: Math.max(retryAt, clock.wallMs()),
-    });
-    this.waitAtBreaker(lane);
-  }
-
-  /** A head that nobody answers any more waits like one that cannot connect, and is the one to try again. */
-  private waitAtBreaker(lane: Lane): void {
-    const { phase } = lane.state;
-    if (lane.isDead || phase.name !== 'ENDPOINT_DOWN') return;
-    const endpoint = this.options.destinations.get(phase.destinationId);
-    if (!endpoint.breaker.isOpen) {
-      const retryAt = endpoint.breaker.failed(phase.code, `no answer to #${phase.sequenceNo} of ${lane.code}`);
-      lane.tell({
-        kind: 'BLOCKED',
-        code: phase.code,
-        sinceAt: phase.sinceAt,
-        retryAt,
-        nowAt: this.options.clock.wallMs(),
-      });
-    }
-    endpoint.breaker.wait(lane);
-  }
-
-  private async loadPayload(lane: Lane, send: Send): Promise<Uint8Array | undefined> {
-    try {
-      const { messageId } = send.order;
-      const payload = await this.options.payloads.load(messageId);
-      if (isOf(payload, send.order)) return payload.bytes;
-      if (!isStill(lane, send)) return undefined;
-      // What the lane was told is not what Postgres holds: Postgres decides, now and whatever else is told of it.
-      this.options.logger.warn(
-        { interface: lane.code, sequenceNo: send.sequenceNo },
-        'lane was told otherwise than Postgres holds; read again',
-      );
-      this.repaired([messageId]);
-      this.options.reopen(lane);
-      return undefined;
-    } catch (error) {
-      this.options.logger.warn(
-        { interface: lane.code, sequenceNo: send.sequenceNo, code: errorCodeOf(error) },
-        'payload not read',
-      );
-      if (isStill(lane, send)) this.blockedByLease(lane);
-      return undefined;
-    }
-  }
-
-  /** Our own infrastructure is the reason: a short wait, nothing counted. */
-  private blockedByLease(lane: Lane): void {
-    const nowAt = this.options.clock.wallMs();
-    lane.tell({ kind: 'BLOCKED', code: 'STORE_UNAVAILABLE', sinceAt: nowAt, retryAt: nowAt + 250, nowAt });
-  }
-
-  private settle(lane: Lane, item: SettleItem): void {
-    this.options.settleLoop.settle(lane.hold, item, (outcome) => this.settled(lane, item, outcome));
-  }
-
-  private settled(lane: Lane, item: SettleItem, outcome: SettleOutcome): void {
-    if (outcome === 'LOST' || lane.isDead) return;
-    if (outcome === 'REREAD') {
-      this.options.logger.error({ interface: lane.code, checkpoint: item.expectedCheckpoint }, 'lane read again');
-      this.options.reopen(lane);
-      return;
-    }
-    this.count(item);
-    for (const letter of item.deadLetters) {
-      // What the lane decided itself says nothing about the destination (G20).
-      if (letter.destinationId !== null && letter.code !== 'LANE_DEPENDS_ON')
-        this.options.destinations.get(letter.destinationId).countFailed(letter.code);
-    }
-    if (item.heldFor !== null) {
-      this.options.incidents.open(
-        item.heldFor,
-        'INTERFACE',
-        lane.code,
-        `the lane holds before #${item.checkpoint + 1}`,
-      );
-    }
-    lane.tell({ kind: 'SETTLED', nowAt: this.options.clock.wallMs() });
-  }
-
-  /** Keeps the counters by what has committed, and lets the bytes of what was tried go. */
-  count(item: SettleItem): void {
-    this.counters.attempts += item.attempts.length;
-    for (const attempt of item.attempts) this.options.payloads.drop(attempt.messageId);
-    for (const change of item.changes) {
-      if (!change.settles) continue;
-      if (change.to === 'DELIVERED') this.counters.delivered += 1;
-      else if (change.to === 'FAILED') this.counters.failed += 1;
-      else if (change.to === 'SKIPPED') this.counters.skipped += 1;
-      else this.counters.filtered += 1;
-    }
-  }
-
-  /** Written alone before the bytes leave, under policy hold. */
-  private grant(lane: Lane, n: SequenceNo): void {
-    const { state } = lane;
-    const item: SettleItem = {
-      interfaceId: state.interfaceId,
-      expectedCheckpoint: state.checkpoint,
-      checkpoint: state.checkpoint,
-      grantedThrough: n,
-      changes: [],
-      deadLetters: [],
-      attempts: [],
-      failedRun: state.failedRun,
-      failedRunCode: state.failedRunCode,
-      heldFor: null,
-    };
-    this.options.settleLoop.settle(lane.hold, item, (outcome) => {
-      if (outcome === 'REREAD') this.options.reopen(lane);
-      else if (outcome === 'SETTLED') lane.tell({ kind: 'GRANTED', nowAt: this.options.clock.wallMs() });
-    });
-  }
-
-  private leaveBreaker(lane: Lane): void {
-    const { phase } = lane.state;
-    if (phase.name === 'ENDPOINT_DOWN') this.options.destinations.get(phase.destinationId).breaker.leave(lane);
-    if (phase.name === 'SENDING') this.options.destinations.get(phase.send.order.destinationId).breaker.leave(lane);
-  }
 }
 
-/** The payload was made for this very order, and not by another run of the stages. */
-function isOf(payload: OutboundPayload | undefined, order: Send['order']): payload is OutboundPayload {
-  return payload?.destinationId === order.destinationId && payload.controlId === order.controlId;
-}
-
-/** The lane still waits for exactly this send. */
-function isStill(lane: Lane, send: Send): boolean {
-  return !lane.isDead && lane.state.phase.name === 'SENDING' && lane.state.phase.send === send;
-}
-
-export function outcomeOf(end: StageEnd): Outcome {
+function outcomeOf(end: StageEnd): Outcome {
   const { messageId, placerKeys } = end;
   switch (end.status) {
     case 'PROCESSED':

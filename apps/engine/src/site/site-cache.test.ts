@@ -3,7 +3,8 @@ import { uuidv7 } from '@inorder/db';
 import { CONFIG_CHANNEL } from '@inorder/shared';
 import { expect, test } from 'vitest';
 import { realClock, ShakyDatabase, silent, siteFixture } from '../../test/site-fixture.ts';
-import { openSiteCache, type SiteCache } from './site-cache.ts';
+import { openSiteCache } from './postgres-site-cache.ts';
+import type { SiteCache } from './site-cache.ts';
 
 function changed(site: SiteCache): Promise<void> {
   return new Promise((resolve) => {

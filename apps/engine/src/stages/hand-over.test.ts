@@ -20,7 +20,8 @@ import { createIngest } from '../ingest/ingest.ts';
 import type { StageIntake } from './intake.ts';
 import { offerToStages } from './offer-messages.ts';
 import type { StageQueue } from './stage-queue.ts';
-import { createStages, type Stages, type StagesDependencies } from './stages.ts';
+import type { Stages, StagesDependencies } from './stages.ts';
+import { createStages } from './worker-stages.ts';
 
 const hashKey = messageKeyHasher(new Uint8Array(32).fill(7));
 const DOCUMENT = { enrich: [{ codeTable: 'tests', field: 'OBR-4' }], route: [{ name: 'all', to: 'lis' }] };

@@ -17,7 +17,8 @@ import { MemoryStageExchange } from '../adapters/memory/stage-queue.ts';
 import { OPEN_CLAIMS } from '../adapters/postgres/claim-queries.ts';
 import { createIngest } from '../ingest/ingest.ts';
 import { offerToStages } from './offer-messages.ts';
-import { createStages, type Stages } from './stages.ts';
+import type { Stages } from './stages.ts';
+import { createStages } from './worker-stages.ts';
 
 const CHILD = new URL('../../test/stages-child.ts', import.meta.url).pathname;
 const POISON = new URL('../../test/poison-worker.ts', import.meta.url);

@@ -15,9 +15,10 @@ import {
 } from '../../test/site-fixture.ts';
 import { MemoryStageExchange } from '../adapters/memory/stage-queue.ts';
 import { createIngest, type Ingest } from '../ingest/ingest.ts';
-import { openSiteCache } from '../site/site-cache.ts';
+import { openSiteCache } from '../site/postgres-site-cache.ts';
 import { offerToStages } from './offer-messages.ts';
-import { createStages, type Stages, type StagesDependencies } from './stages.ts';
+import type { Stages, StagesDependencies } from './stages.ts';
+import { createStages } from './worker-stages.ts';
 
 const hashKey = messageKeyHasher(new Uint8Array(32).fill(7));
 const POISON = new URL('../../test/poison-worker.ts', import.meta.url);

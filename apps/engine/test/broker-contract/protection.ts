@@ -11,7 +11,7 @@ import { expect } from 'vitest';
 import { createDatabase } from '../../src/adapters/postgres/database.ts';
 import type { AskBroker } from '../../src/ingest/source-protection.ts';
 import { Sources } from '../../src/ingest/sources.ts';
-import { openSiteCache } from '../../src/site/site-cache.ts';
+import { openSiteCache } from '../../src/site/postgres-site-cache.ts';
 import { realClock, silent } from '../site-fixture.ts';
 import type { Behave, Peer } from './column.ts';
 

@@ -3,7 +3,7 @@ import { messageKeyHasher } from '@inorder/db';
 import { expect, test } from 'vitest';
 import { inbound, RecordingLanes, realClock, silent, siteFixture } from '../../../test/site-fixture.ts';
 import { createIngest } from '../../ingest/ingest.ts';
-import { createStages } from '../../stages/stages.ts';
+import { createStages } from '../../stages/worker-stages.ts';
 import { MemoryStageExchange } from '../memory/stage-queue.ts';
 import { OFFER_MESSAGES } from './claim-queries.ts';
 import { createDatabase, type Statement } from './database.ts';
