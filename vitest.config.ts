@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * A test's tier is in its name: `x.integration.test.ts`, or its folder: `test/integration/x.test.ts`. Anything else is a
@@ -27,8 +28,21 @@ const project = (name: string, include: string[], exclude: string[], timeoutMs: 
   },
 });
 
+/** Files that last minutes and mostly wait for brokers and processes: begun last they would be waited for alone. */
+const LONG = /\/broker-contract\/|\/cli\/src\/main\.integration/;
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { long = [], short = [] } = Object.groupBy(await super.sort(files), ({ moduleId }) =>
+      LONG.test(moduleId) ? 'long' : 'short',
+    );
+    return [...long, ...short];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     globalSetup: ['packages/testkit/src/global-setup.ts'],
     passWithNoTests: true,
     projects: [

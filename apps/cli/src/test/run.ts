@@ -23,8 +23,8 @@ export async function runTiers(tiers: readonly Tier[], say: (line: string) => vo
   const inVitest = tiers.filter((tier) => tier !== 'e2e');
   // Chaos measures times and kills processes: alone, so that neither disturbs nor is disturbed.
   const together = inVitest.filter((tier) => tier !== 'chaos');
-  // Half of their time is waiting: for brokers, time-outs, starts of servers.
-  if (together.length > 0) counts.push(await runVitest(together, ['--maxWorkers=2']));
+  // More than half of their time is waiting: for brokers, time-outs, starts of servers.
+  if (together.length > 0) counts.push(await runVitest(together, ['--maxWorkers=3']));
   if (tiers.includes('e2e')) {
     // Whole systems of real processes first, then people at a browser.
     counts.push(await runVitest(['system']));
