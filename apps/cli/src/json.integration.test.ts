@@ -1,7 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { checkSteps } from './check/steps.ts';
 import { ensurePrismaClient } from './prisma-client.ts';
@@ -18,12 +21,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const PROGRAM = path.join(import.meta.dirname, 'main.ts');
+const environment = (env: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...{ NO_COLOR: '1', PATH: folder, INORDER_STATE_DIR: path.join(folder, 'state') },
+  ...env,
+});
+
 function inorder(env: Readonly<Record<string, string>>, ...args: string[]) {
-  const program = path.join(import.meta.dirname, 'main.ts');
-  return spawnSync(process.execPath, [program, ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1', PATH: folder, INORDER_STATE_DIR: path.join(folder, 'state'), ...env },
-  });
+  return spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8', env: environment(env) });
 }
 
 test('test --json: standard output is one document, whatever the runner writes', () => {
@@ -69,4 +75,26 @@ test('check --json: every step with its outcome, its time and why, and the words
   });
   for (const name of names) expect(stderr).toContain(`✗ ${name} `);
   expect(status).toBe(1);
+});
+
+test('up --json that is told to end before it is ready says so, and that is no failure', async () => {
+  // It takes connections and says nothing: up waits for it until its own time is over.
+  const mute = net.createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const address = mute.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const env = environment({ DATABASE_URL: `postgresql://127.0.0.1:${address.port}/x` });
+  const connected = once(mute, 'connection');
+  const up = spawn(process.execPath, [PROGRAM, 'up', '--json'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const written = text(up.stdout);
+    const ended = once(up, 'exit');
+    await connected;
+    up.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(JSON.parse(await written)).toEqual({ outcome: 'stopped' });
+  } finally {
+    up.kill('SIGKILL');
+    mute.close();
+  }
 });
