@@ -98,11 +98,27 @@ test('up, send, trace, skip, replay and down; a second start goes on with the da
 
   // Killed, and taken up again.
   process.kill(supervisorPid(), 'SIGKILL');
-  expect(done(...UP)).toMatch(/ended what a killed run had left: .*engine-1/);
+  const again = inorder(...UP, '--json');
+  expect(again.stderr).toMatch(/ended what a killed run had left: .*engine-1/);
+  const { console, ...told }: { console: string } = JSON.parse(again.stdout);
+  expect(told).toMatchObject({
+    outcome: 'works',
+    alreadyUp: false,
+    layout: 'together',
+    instances: [{ name: 'engine-1', roles: expect.arrayContaining(['ingest', 'deliver']) }],
+    services: expect.arrayContaining([expect.objectContaining({ name: 'postgres' })]),
+    firstPasswords: path.join(state, 'first-users.txt'),
+  });
+  expect((await fetch(new URL('/sign-in', console))).status).toBe(200);
+  for (const line of readFileSync(path.join(state, 'first-users.txt'), 'utf8').trim().split('\n'))
+    expect(again.stdout + again.stderr).not.toContain(line.split('  ')[1]);
   expect(message(mine).status).toBe('SKIPPED');
   expect(status().counters).toMatchObject({ orderViolations: 0, skipped: 1 });
 
-  expect(done('down')).toMatch(/stopped/);
+  const { ended, supervisorKilled } = JSON.parse(done('down', '--json'));
+  expect(ended.slice(0, 3)).toEqual(['simulator', 'console', 'engine-1']);
+  expect(ended.slice(-2)).toEqual(['postgres', 'supervisor']);
+  expect(supervisorKilled).toBe(false);
   expect(inorder('status')).toMatchObject({ status: 4 });
   expect(inorder('lag')).toMatchObject({ status: 4 });
 });

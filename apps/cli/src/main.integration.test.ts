@@ -144,6 +144,48 @@ test('up in the background ends with the code and the sentence of the one it sta
   expect(inorder('status').status).toBe(4);
 });
 
+test('up --json: what ends it is the document, its lines are on standard error, and nobody is told the password', () => {
+  const silent = inorderWith({ DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/x' }, 'up', '--detach', '--json');
+  const message =
+    'no Postgres answers at 127.0.0.1:1 (nobody listens there (ECONNREFUSED)): start it, or correct DATABASE_URL';
+  expect(JSON.parse(silent.stdout)).toEqual({ error: { exitCode: 4, message } });
+  expect(silent.stderr).toMatch(/^✗ Postgres .*\ninorder: no Postgres answers/);
+  expect(silent.stderr).not.toContain('hunter2');
+  expect(silent.status).toBe(4);
+  for (const options of [['--detach'], []]) {
+    const unusable = inorderWith({ DATABASE_URL: 'hunter2' }, 'up', '--json', ...options);
+    expect(JSON.parse(unusable.stdout)).toMatchObject({
+      error: { exitCode: 2, message: expect.stringMatching(/^DATABASE_URL: it takes postgresql:/) },
+    });
+    expect(unusable.stdout).not.toContain('hunter2');
+    expect(unusable.status).toBe(2);
+  }
+});
+
+test('up --json where one is up already tells of that one, in the background and not', () => {
+  const me = identify(process.pid);
+  if (me === undefined) throw new Error('cannot identify ourselves');
+  writeRun(me);
+  try {
+    for (const options of [['--detach'], []]) {
+      const { status, stdout, stderr } = inorder('up', '--json', '--distributed', '--layout', 'split', ...options);
+      expect(JSON.parse(stdout)).toEqual({
+        outcome: 'works',
+        alreadyUp: true,
+        console: null,
+        layout: 'together',
+        instances: [{ name: 'engine-1', roles: expect.arrayContaining(['ingest', 'deliver']), admin: null }],
+        services: [],
+        firstPasswords: null,
+      });
+      expect(stderr).toMatch(/^Inorder is up already, with the options of its own start/);
+      expect(status).toBe(0);
+    }
+  } finally {
+    rmSync(runFile);
+  }
+});
+
 test('where one is up already, up says so and does not touch its log', () => {
   const me = identify(process.pid);
   if (me === undefined) throw new Error('cannot identify ourselves');

@@ -25,12 +25,12 @@ export function runQuietly(run: Run): Promise<Ended> {
   return runWith(run, 'pipe');
 }
 
-/** Runs a program on our own terminal. Never rejects. */
-export function runShown(run: Run): Promise<Ended> {
-  return runWith(run, 'inherit');
+/** Runs a program that writes where we do, or, to leave standard output to us, to standard error alone. Never rejects. */
+export function runShown(run: Run, on: 'ours' | 'stderr' = 'ours'): Promise<Ended> {
+  return runWith(run, on === 'ours' ? 'inherit' : process.stderr);
 }
 
-function runWith(run: Run, output: 'pipe' | 'inherit'): Promise<Ended> {
+function runWith(run: Run, output: 'pipe' | 'inherit' | NodeJS.WriteStream): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(run.command, run.args, {
       cwd: run.cwd ?? ROOT,

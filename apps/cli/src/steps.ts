@@ -32,9 +32,10 @@ export function createProgress(write: (text: string) => void, terminal: boolean)
   };
 }
 
-/** Progress on standard output. */
-export function terminalProgress(): Progress {
-  return createProgress((text) => process.stdout.write(text), process.stdout.isTTY);
+/** Progress where people read it: on standard output, or beside a document for programs on standard error. */
+export function terminalProgress(json = false): Progress {
+  const stream = json ? process.stderr : process.stdout;
+  return createProgress((text) => stream.write(text), stream.isTTY);
 }
 
 /** `1.2 s`. */

@@ -76,6 +76,8 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
 
 /** How a database stands towards the migrations of this checkout; names, in order. */
 export interface MigrationState {
+  /** Begun and finished by anybody, the last of them last. */
+  readonly applied: readonly string[];
   readonly missing: readonly string[];
   /** Begun and not finished: `migrate` refuses until somebody resolves it. */
   readonly failed: readonly string[];
@@ -98,10 +100,11 @@ export async function migrationState(
           'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
         )
       : { rows: [] };
-  const applied = new Set(rows.map((row) => row.migration_name));
+  const begun = new Set(rows.map((row) => row.migration_name));
   const named = (which: typeof rows): string[] => which.map((row) => row.migration_name);
   return {
-    missing: [...here.keys()].filter((name) => !applied.has(name)),
+    applied: named(rows.filter((row) => row.finished_at !== null)),
+    missing: [...here.keys()].filter((name) => !begun.has(name)),
     failed: named(rows.filter((row) => row.finished_at === null)),
     edited: named(rows.filter((row) => here.has(row.migration_name) && here.get(row.migration_name) !== row.checksum)),
     unknown: named(rows.filter((row) => !here.has(row.migration_name))),

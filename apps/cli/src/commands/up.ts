@@ -1,9 +1,12 @@
 import { type Command, Option } from 'commander';
+import { stateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
+import { failureDocument, type PrintDocument, tellInJson } from '../json.ts';
 import { anyNumber, wholeNumber } from '../number-option.ts';
 import { terminalProgress } from '../steps.ts';
 import { BACKGROUND_OPTION, backgroundProgress, detach } from '../up/detach.ts';
 import { LAYOUTS, type Layout } from '../up/layout.ts';
+import { upReport } from '../up/report.ts';
 import { up } from '../up/up.ts';
 
 interface Options {
@@ -15,8 +18,11 @@ interface Options {
   readonly distributed: boolean;
   readonly instances?: number;
   readonly layout: Layout;
+  readonly json: boolean;
   readonly inBackground: boolean;
 }
+
+type ResolvedOptions = Options & { readonly instances: number };
 
 export function register(command: Command): void {
   command
@@ -44,6 +50,7 @@ export function register(command: Command): void {
         .choices([...LAYOUTS])
         .default('together'),
     )
+    .option('--json', 'for programs: where it is and what it started, once it is ready', false)
     .addOption(new Option(BACKGROUND_OPTION).default(false).hideHelp())
     .addHelpText(
       'after',
@@ -62,10 +69,10 @@ Examples:
   inorder up --distributed --layout split
                                          ten engine processes, two for each role`,
     )
-    .action(run);
+    .action((options: Options) => tellInJson(options.json, (print) => run(options, print)));
 }
 
-async function run(given: Options): Promise<void> {
+async function run(given: Options, print: PrintDocument): Promise<void> {
   const options = { ...given, instances: given.instances ?? (given.distributed ? 2 : 1) };
   if (options.layout === 'split' && !options.distributed)
     throw new CommandFailure(
@@ -80,12 +87,31 @@ async function run(given: Options): Promise<void> {
       throw error;
     });
   }
-  if (options.detach) return detach(argumentsFor(options));
-  const progress = terminalProgress();
-  await up(options, progress, () => progress.say('Ctrl-C stops it'));
+  if (options.detach) return runDetached(options, print);
+  const progress = terminalProgress(options.json);
+  await up(options, progress, (outcome) => {
+    if (options.json) print(upReport(stateFolder(), process.pid, outcome));
+    progress.say('Ctrl-C stops it');
+  });
+  print({ outcome: 'stopped' });
 }
 
-function argumentsFor(options: Options & { readonly instances: number }): string[] {
+async function runDetached(options: ResolvedOptions, print: PrintDocument): Promise<void> {
+  const stream = options.json ? process.stderr : process.stdout;
+  const { pid, outcome } = await detach(argumentsFor(options), (text) => void stream.write(text));
+  const failure =
+    outcome === 'noOrder'
+      ? new CommandFailure(EXIT.failed, 'everything is up, but no demonstration order was acknowledged in time')
+      : undefined;
+  if (options.json)
+    print({
+      ...upReport(stateFolder(), pid, outcome),
+      ...(failure === undefined ? {} : { error: failureDocument(failure) }),
+    });
+  if (failure !== undefined) throw failure;
+}
+
+function argumentsFor(options: ResolvedOptions): string[] {
   return [
     ...(options.fresh ? ['--fresh'] : []),
     ...(options.demo ? [] : ['--no-demo']),

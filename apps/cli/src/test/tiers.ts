@@ -8,6 +8,13 @@ export function parseTier(text: string): Tier | undefined {
   return TIERS.find((tier) => tier === text);
 }
 
+/** The tier of a test file, named from the root of the checkout, as vitest.config.ts sorts them. */
+export function tierOfFile(file: string): Tier {
+  if (file.startsWith('e2e/')) return 'e2e';
+  const named = ['property', 'conformance', 'integration', 'chaos'] as const;
+  return named.find((tier) => file.includes(`.${tier}.test.`) || file.includes(`/${tier}/`)) ?? 'unit';
+}
+
 /** Tiers whose tests ask for a Redis. */
 export function needRedis(tiers: readonly Tier[]): boolean {
   return tiers.some((tier) => tier !== 'unit' && tier !== 'property');

@@ -18,8 +18,13 @@ interface FromBackground {
 /** The hidden option that a background run is started with. */
 export const BACKGROUND_OPTION = '--in-background';
 
-/** Starts `up` in the background and returns when it is ready. */
-export async function detach(args: readonly string[]): Promise<void> {
+export interface Detached {
+  readonly pid: number;
+  readonly outcome: StartOutcome;
+}
+
+/** Starts `up` in the background, shows its lines, and returns when it is ready. @throws CommandFailure where it fails. */
+export async function detach(args: readonly string[], show: (text: string) => void): Promise<Detached> {
   const state = stateFolder();
   mkdirSync(state.logs, { recursive: true });
   const file = path.join(state.logs, 'supervisor.log');
@@ -33,21 +38,17 @@ export async function detach(args: readonly string[]): Promise<void> {
     detached: true,
   });
   closeSync(log);
-  const ready = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<StartOutcome>((resolve, reject) => {
     child.on('message', (message: FromBackground) => {
-      if (message.text !== undefined) process.stdout.write(message.text);
+      if (message.text !== undefined) show(message.text);
       if (message.failed !== undefined) reject(new CommandFailure(message.failed.exitCode, message.failed.message));
-      if (message.ready === 'works') resolve();
-      if (message.ready === 'noOrder')
-        reject(
-          new CommandFailure(EXIT.failed, 'everything is up, but no demonstration order was acknowledged in time'),
-        );
+      if (message.ready !== undefined) resolve(message.ready);
     });
     child.on('error', reject);
     child.on('exit', () => reject(new CommandFailure(EXIT.failed, `not started; see ${file}`)));
   });
   try {
-    await ready;
+    return { outcome: await ready, pid: child.pid ?? 0 };
   } finally {
     // It goes on by itself.
     child.removeAllListeners();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { engineInstances } from './layout.ts';
+import { engineInstances, LAYOUTS, layoutOf, rolesOf } from './layout.ts';
 
 test('split: each role has processes of its own, the watchdog sits with the lanes, one process listens', () => {
   const instances = engineInstances('split', 2);
@@ -25,4 +25,12 @@ test('together: every process has every role', () => {
     new Set(['ingest validate enrich route deliver watchdog']),
   );
   expect(instances.filter(({ listens }) => listens).map(({ name }) => name)).toEqual(['engine-1']);
+});
+
+test('the names of a run tell its layout and what each process does', () => {
+  for (const layout of LAYOUTS) {
+    const instances = engineInstances(layout, 12);
+    expect(layoutOf(instances.map(({ name }) => name))).toBe(layout);
+    for (const { name, roles } of instances) expect(rolesOf(name), name).toEqual(roles);
+  }
 });

@@ -23,6 +23,20 @@ const SPLIT = {
 } as const;
 const ALL_ROLES = Object.values(SPLIT).flat();
 
+/** What the process of that name does, as `engineInstances` named it. */
+export function rolesOf(name: string): readonly string[] {
+  return Object.entries(SPLIT).find(([kind]) => kind === kindOf(name))?.[1] ?? ALL_ROLES;
+}
+
+/** The layout of processes of those names. */
+export function layoutOf(names: readonly string[]): Layout {
+  return names.some((name) => Object.keys(SPLIT).includes(kindOf(name))) ? 'split' : 'together';
+}
+
+function kindOf(name: string): string {
+  return name.replace(/-\d+$/, '');
+}
+
 /** `count` processes; in the split layout that many of each kind. */
 export function engineInstances(layout: Layout, count: number): EngineInstance[] {
   const kinds: readonly (readonly [string, readonly string[]])[] =

@@ -1,12 +1,23 @@
 /**
  * Bounded logs. A process writes straight to its file, so it does not depend on us being alive; we only look at the size
  * from time to time, keep one older part beside it, and cut the file (the process appends, so it goes on at the start).
+ * All logs of the folder are looked at, whoever opened them: that of the supervisor itself is opened before it runs.
  */
-import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import path from 'node:path';
 
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
 const LOOK_EVERY_MS = 5_000;
+const ENDING = '.log';
 
 export interface LogFolder {
   /** Empties a log and opens it for a process; close the descriptor once the process has it. */
@@ -20,9 +31,15 @@ export interface LogFolder {
 export function openLogFolder(folder: string, bytesMax = LOG_BYTES_MAX, lookEveryMs = LOOK_EVERY_MS): LogFolder {
   mkdirSync(folder, { recursive: true });
   const open = new Set<string>();
-  const fileOf = (name: string): string => path.join(folder, `${name}.log`);
+  const fileOf = (name: string): string => path.join(folder, `${name}${ENDING}`);
   const timer = setInterval(() => {
-    for (const name of open) cutWhenTooLong(fileOf(name), bytesMax);
+    try {
+      for (const file of readdirSync(folder)) {
+        if (file.endsWith(ENDING)) cutWhenTooLong(path.join(folder, file), bytesMax);
+      }
+    } catch {
+      // A full disk, or somebody takes files away: the next look tries again. What we watch over must not end of it.
+    }
   }, lookEveryMs);
   timer.unref();
   return {

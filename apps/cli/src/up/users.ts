@@ -14,13 +14,18 @@ export type FirstUsers =
 
 const ADMINISTRATOR = 'admin@inorder.example';
 
+/** Where the passwords of the first users are, until somebody deletes it. */
+export function firstUsersFile(state: StateFolder): string {
+  return path.join(state.path, 'first-users.txt');
+}
+
 /** Makes the first users of an empty database, and sees to it that this state folder has a token that works. */
 export async function ensureUsers(pool: pg.Pool, state: StateFolder, demo: boolean): Promise<FirstUsers> {
   const kept = readToken(state);
   if (kept !== undefined && (await isKnown(pool, kept))) return { made: 0, token: 'kept' };
   const first = await bootstrapUsers(pool, { demo });
   if (first !== null) {
-    const file = path.join(state.path, 'first-users.txt');
+    const file = firstUsersFile(state);
     const lines = first.users.map(({ email, role, password }) => `${email}  ${password}  (${role})`);
     writePrivate(file, `${lines.join('\n')}\n`);
     writePrivate(state.cliToken, `${first.apiToken}\n`);
