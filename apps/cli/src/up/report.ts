@@ -5,7 +5,7 @@ import type { StateFolder } from '../checkout.ts';
 import { CommandFailure, EXIT } from '../exit.ts';
 import { type Layout, layoutOf, rolesOf } from './layout.ts';
 import { type RunFile, readRunFile } from './run-file.ts';
-import type { StartOutcome } from './up.ts';
+import type { StartOutcome } from './start-site.ts';
 import { firstUsersFile } from './users.ts';
 
 export interface UpReport {
