@@ -34,7 +34,7 @@ export async function runTiers(tiers: readonly Tier[], output: TestOutput): Prom
   // Chaos measures times and kills processes: alone, so that neither disturbs nor is disturbed.
   const together = inVitest.filter((tier) => tier !== 'chaos');
   // More than half of their time is waiting: for brokers, time-outs, starts of servers.
-  if (together.length > 0) runs.push(await runVitest(together, output, ['--maxWorkers=4']));
+  if (together.length > 0) runs.push(await runVitest(together, output, ['--maxWorkers=3']));
   if (tiers.includes('e2e')) {
     // Whole systems of real processes first, then people at a browser.
     const others = ALONE.flatMap((file) => ['--exclude', file]);
