@@ -10,9 +10,6 @@ import { needBrokers, needBrowser, needRedis, type Tier } from './tiers.ts';
 
 const REPORTS = path.join(ROOT, '.inorder', 'test');
 
-/** Systems that fill the machine by themselves, or whose time is looked at. */
-const ALONE = ['chaos', 'distributed', 'redis', 'split', 'takeover'].map((name) => `e2e/system/${name}.test.ts`);
-
 export interface TestOutput {
   readonly say: (line: string) => void;
   /** Where the runners write. */
@@ -37,9 +34,7 @@ export async function runTiers(tiers: readonly Tier[], output: TestOutput): Prom
   if (together.length > 0) runs.push(await runVitest(together, output, ['--maxWorkers=3']));
   if (tiers.includes('e2e')) {
     // Whole systems of real processes first, then people at a browser.
-    const others = ALONE.flatMap((file) => ['--exclude', file]);
-    runs.push(await runVitest(['system'], output, ['--maxWorkers=2', ...others]));
-    runs.push(await runVitest(['system'], output, ALONE));
+    runs.push(await runVitest(['system'], output));
     if (browser !== undefined) runs.push(await runPlaywright(browser, output));
   }
   if (inVitest.includes('chaos')) runs.push(await runVitest(['chaos'], output));
