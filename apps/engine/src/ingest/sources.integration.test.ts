@@ -78,12 +78,19 @@ test('G19: a port that stays taken is tried by one timer, which ends with the so
   });
   await sources.start();
   const timers = clock.pending;
+  const heldEpoch = async (): Promise<number> => {
+    const { rows } = await fixture.test.pool.query<{ epoch: string }>(
+      'SELECT epoch FROM source_lease WHERE source_id = $1 AND owner = $2',
+      [fixture.shared, fixture.instance],
+    );
+    return Number(rows[0]?.epoch ?? 0);
+  };
   for (let round = 1; round <= 3; round++) {
-    const epoch = sources.epochOf(fixture.shared) ?? 0;
+    const epoch = await heldEpoch();
     await fixture.test.pool.query('UPDATE source_lease SET epoch = epoch + 1 WHERE source_id = $1', [fixture.shared]);
     clock.advance(RENEW_MS);
     // Lost and taken back: each change of what is held is arranged anew.
-    await eventually('the lease again', () => sources.epochOf(fixture.shared) === epoch + 2 && clock.pending >= timers);
+    await eventually('the lease again', async () => (await heldEpoch()) === epoch + 2 && clock.pending >= timers);
   }
   await sources.stop();
   // Leases, the port, and what brokers say of queues.

@@ -95,9 +95,6 @@ export class Sources {
     this.protection = new SourceProtection({ ...options, ask: options.askBroker, open: () => this.openQueues() });
   }
 
-  /** Epoch under which a source may be read now. */
-  readonly epochOf: SourceLeases['epochOf'] = (id) => this.leases.epochOf(id);
-
   waysIn(): WaysIn {
     const { site, listenPort } = this.options;
     const connections = new Map(site.connections().map((c) => [c.connectionId, c.document.kind]));
